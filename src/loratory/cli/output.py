@@ -1,0 +1,52 @@
+"""What goes where: results to standard output, everything else to standard error."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from loratory.errors import LoratoryError
+
+console = Console(stderr=True, highlight=False)
+
+Recipe = Annotated[str, typer.Argument(help="A recipe file, or the name of one that comes along.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, such as training.epochs=3."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as the one JSON object on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def print_text(line: str) -> None:
+    """Print a line of the result on standard output."""
+    sys.stdout.write(f"{line}\n")
+
+
+def print_table(table: Table) -> None:
+    """Print a table of the result on standard output."""
+    Console(highlight=False).print(table)
+
+
+def print_error(error: LoratoryError, *, as_json: bool) -> None:
+    """Print the error's two lines; with `--json` standard output says it too."""
+    if as_json:
+        print_json({"error": {"code": error.code, "message": error.headline, "fix": error.fix}})
+    console.print(error.headline, markup=False, style="bold red", soft_wrap=True)
+    console.print(f"fix: {error.fix}", markup=False, soft_wrap=True)
+
+
+def with_interval(value: float, interval: tuple[float, float] | list[float] | None) -> str:
+    """Return a metric as `0.862 [0.841, 0.883]`."""
+    if interval is None:
+        return f"{value:.3f}"
+    low, high = interval
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"

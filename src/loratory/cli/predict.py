@@ -1,0 +1,70 @@
+"""`loratory predict`: labels and probabilities for texts, a file or standard input."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loratory.cli.output import AsJson, console, print_json, print_text
+from loratory.errors import ConfigError
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Texts: a .csv, .tsv, .jsonl or .parquet file, or .txt lines."),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="The file's column of texts; else that of the recipe.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the predictions.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Predict texts given here, in a file, or one per line on standard input.
+
+    Prints one JSON object per text: its id, text, prediction and the scores of all labels.
+    """
+    if texts and file is not None:
+        raise ConfigError(
+            "CFG-USAGE", "both texts and --file are given", at="command line", fix="give one"
+        )
+    given = texts or (None if file is not None else _standard_input())
+
+    from loratory.inference.predict_texts import predict_file, predict_texts
+    from loratory.metrics.predictions import write_predictions
+
+    if given is not None:
+        lines = predict_texts(run, given)
+    else:
+        assert file is not None
+        lines = predict_file(run, file, column=column)
+    if out is not None:
+        write_predictions(out, lines)
+        console.print(f"{len(lines):,} predictions in {out}", markup=False)
+    shown: list[dict[str, Any]] = [
+        {"id": line.id, "prediction": line.prediction, "scores": line.scores} for line in lines
+    ]
+    if as_json:
+        print_json({"predictions": shown})
+    elif out is None:
+        for line, entry in zip(lines, shown, strict=True):
+            print_text(json.dumps({**entry, "text": line.text}, ensure_ascii=False))
+
+
+def _standard_input() -> list[str]:
+    if sys.stdin.isatty():
+        console.print("one text per line, end with Ctrl-D")
+    lines = [line.rstrip("\r\n") for line in sys.stdin]
+    if not lines:
+        raise ConfigError(
+            "CFG-USAGE",
+            "no text to predict",
+            at="command line",
+            fix='loratory predict RUN "a text", --file F, or texts on standard input',
+        )
+    return lines

@@ -1,0 +1,81 @@
+"""What a person sees while a run goes on: one bar, and a line for each evaluation."""
+
+import time
+from collections import deque
+from contextlib import AbstractContextManager
+from typing import Any, Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from loratory.cli.output import console
+
+_STEPS_FOR_SPEED = 20
+
+
+class RunProgress(AbstractContextManager["RunProgress"]):
+    """Follows a run's events; called with each of them."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("reading data and base", total=None, speed="")
+        self._recent: deque[tuple[int, float]] = deque(maxlen=_STEPS_FOR_SPEED)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: str, values: dict[str, Any]) -> None:
+        """Show `event`."""
+        match event:
+            case "start":
+                self._started(values)
+            case "resume":
+                console.print(f"resumed after step {values['step']}")
+                self._bar.update(self._task, completed=values["step"])
+            case "warning":
+                console.print(f"warning: {values['message']}", style="yellow", markup=False)
+            case "step":
+                self._stepped(values)
+            case "evaluation":
+                self._evaluated(values)
+            case "stop":
+                self._bar.update(self._task, description="scoring", speed="")
+
+    def _started(self, values: dict[str, Any]) -> None:
+        rows = ", ".join(f"{count:,} {split}" for split, count in values["rows"].items())
+        share = values["trainable_parameters"] / values["total_parameters"]
+        console.print(
+            f"{rows} rows; {values['trainable_parameters']:,} of "
+            f"{values['total_parameters']:,} parameters train ({share:.2%})"
+        )
+        self._bar.update(self._task, description="training", total=values["steps"])
+
+    def _stepped(self, values: dict[str, Any]) -> None:
+        self._recent.append((values["tokens"], values["seconds"]))
+        tokens, seconds = map(sum, zip(*self._recent, strict=True))
+        self._bar.update(
+            self._task,
+            completed=values["step"],
+            description=f"training  loss {values['train/loss']:.3f}",
+            speed=f"{tokens / seconds:,.0f} tokens/s",
+        )
+
+    def _evaluated(self, values: dict[str, Any]) -> None:
+        metrics = "  ".join(
+            f"{name.removeprefix('eval/')} {value:.3f}"
+            for name, value in values.items()
+            if name.startswith("eval/")
+        )
+        clock = time.strftime("%H:%M:%S")
+        console.print(f"{clock}  step {values['step']}  {values['split']}: {metrics}")

@@ -1,0 +1,62 @@
+"""Score a finished run again: on a split of its data, or on further rows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from loratory.data.load import load_dataset, load_file
+from loratory.data.rows import Dataset
+from loratory.inference.tuned import load_run
+from loratory.metrics.predictions import write_predictions
+from loratory.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """How good a run is on some rows."""
+
+    split: str
+    rows: int
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    predictions: Path
+    """Where the prediction lines were written."""
+
+    warnings: tuple[str, ...]
+
+
+def evaluate_run(run: Path, *, split: str | None = None, file: Path | None = None) -> RunScores:
+    """Predict and score the rows of `split`, or of a labelled `file`, and keep the predictions.
+
+    Without either: the test split where there is one, else validation.
+
+    Raises:
+        RunError: the run has not finished.
+        DataError: the data has no such split, or a row cannot be used.
+    """
+    folder = RunFolder.open(run)
+    tuned = load_run(run)
+    section = tuned.recipe.data
+    if file is not None:
+        dataset, name = load_file(str(file), section, tuned.labels), "file"
+        path = folder.predictions(f"file-{file.stem}")
+    else:
+        dataset = load_dataset(section, tuned.labels)
+        name = split or ("test" if "test" in dataset.splits else "validation")
+        path = folder.predictions(name)
+    rows = dataset.rows(name)
+    encoding = tuned.task.encode(rows)
+    found = tuned.evaluate(rows, encoding)
+    write_predictions(path, found.predictions)
+    return RunScores(
+        split=name,
+        rows=len(rows),
+        metrics=found.scores.metrics,
+        intervals=found.scores.intervals,
+        predictions=path,
+        warnings=(*_warnings(dataset, name), *encoding.notes),
+    )
+
+
+def _warnings(dataset: Dataset, split: str) -> tuple[str, ...]:
+    trained_on = ("the model was trained on these rows",) if split == "train" else ()
+    return (*trained_on, *dataset.warnings)

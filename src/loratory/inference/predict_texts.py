@@ -1,0 +1,32 @@
+"""Predict texts that nobody has labelled: given one by one, or in a file."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from loratory.data.texts import checked_text
+from loratory.data.unlabelled import read_texts
+from loratory.inference.tuned import load_run
+from loratory.metrics.predictions import Prediction
+
+
+def predict_texts(run: Path, texts: Sequence[str]) -> list[Prediction]:
+    """Return a prediction for each text, in order; ids count from 0.
+
+    Raises:
+        DataError: a text that the model cannot read, with its place.
+    """
+    checked = [checked_text(text, f"text {n}") for n, text in enumerate(texts, start=1)]
+    return load_run(run).predict(checked)
+
+
+def predict_file(run: Path, file: Path, *, column: str | None = None) -> list[Prediction]:
+    """Return a prediction for each row of `file`, in order; ids are the places in the file.
+
+    Raises:
+        DataError: the file or a row of it cannot be read.
+    """
+    tuned = load_run(run)
+    texts = read_texts(file, column or tuned.recipe.data.text)
+    predictions = tuned.predict([text.text for text in texts])
+    return [replace(line, id=text.place) for line, text in zip(predictions, texts, strict=True)]

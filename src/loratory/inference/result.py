@@ -1,0 +1,155 @@
+"""The result of a run: how good on which rows, beside what, and at what cost."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loratory.batching.rows import Encoding, total_tokens
+from loratory.data.rows import Dataset, Row
+from loratory.inference.tuned import Tuned
+from loratory.methods.trained import parameter_counts
+from loratory.metrics.baselines import classification_baselines
+from loratory.metrics.predictions import read_predictions
+from loratory.runs.environment import peak_memory_mb
+from loratory.runs.folder import RunFolder
+from loratory.train.checkpoint import TrainState
+
+_HEADLINE_ORDER = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """The rows of a run, as data and as tokens."""
+
+    dataset: Dataset
+    encodings: Mapping[str, Encoding]
+
+
+def run_result(
+    tuned: Tuned,
+    given: RunInput,
+    folder: RunFolder,
+    state: TrainState,
+    events: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return what result.json holds, from the kept predictions and the log's merged events."""
+    evaluation = {
+        split: _evaluation(tuned, folder, split, _event(events, split, state.best_step))
+        for split in ("validation", "test")
+        if folder.predictions(split).is_file()
+    }
+    split = next((name for name in _HEADLINE_ORDER if name in evaluation), None)
+    headline = evaluation[split] if split else {"metrics": {}, "intervals": {}}
+    looks = sum(e["event"] == "evaluation" and e["split"] == "validation" for e in events)
+    return {
+        "run": str(folder.path),
+        "metrics": headline["metrics"],
+        "intervals": headline["intervals"],
+        **_costs(tuned, folder, events),
+        "split": split,
+        # With a single look at the validation rows nothing was chosen on them.
+        "selected_on": "validation" if looks > 1 else None,
+        "rows": {name: len(rows) for name, rows in given.dataset.splits.items()},
+        "evaluation": evaluation,
+        "baselines": _baselines(given.dataset, evaluation),
+        "truncated": {name: found.truncated for name, found in given.encodings.items()},
+        "token_lengths": {name: token_lengths(found) for name, found in given.encodings.items()},
+        "train_tokens": total_tokens(given.encodings["train"].rows),
+        "warnings": warnings(given),
+        "steps": state.step,
+        "best_step": state.best_step,
+        "stopped": next((e["reason"] for e in reversed(events) if e["event"] == "stop"), None),
+        "labels": list(tuned.labels),
+        "base": tuned.recipe.base,
+        "seed": tuned.recipe.seed,
+    }
+
+
+def token_lengths(encoding: Encoding) -> dict[str, float]:
+    """Return the shortest, the median, the 95th percentile and the longest row, in tokens."""
+    lengths = [len(row) for row in encoding.rows]
+    low, middle, high, most = np.percentile(lengths, [0, 50, 95, 100])
+    return {"min": low, "median": middle, "p95": high, "max": most}
+
+
+def warnings(given: RunInput) -> list[str]:
+    """Return what a person must know before they believe numbers on these rows."""
+    found = list(given.dataset.warnings)
+    for split, encoding in given.encodings.items():
+        found += [f"{split}: {note}" for note in encoding.notes]
+        if encoding.truncated:
+            found.append(f"{split}: {encoding.truncated} texts were cut at task.max_length")
+    if given.encodings.keys() == {"train"}:
+        found.append(
+            "no rows were held out, so nothing is known of the quality: set data.holdout, "
+            "data.validation or data.test"
+        )
+    return found
+
+
+def _event(
+    events: Sequence[Mapping[str, Any]], split: str, best_step: int | None
+) -> Mapping[str, Any]:
+    """Return the evaluation whose predictions were kept: of validation, that of the best step."""
+    found = [
+        event for event in events if event["event"] == "evaluation" and event["split"] == split
+    ]
+    kept = [event for event in found if split != "validation" or event["step"] == best_step]
+    return kept[-1] if kept else {}
+
+
+def _evaluation(
+    tuned: Tuned, folder: RunFolder, split: str, event: Mapping[str, Any]
+) -> dict[str, Any]:
+    lines = read_predictions(folder.predictions(split))
+    scores = tuned.task.score(lines)
+    return {
+        "metrics": scores.metrics,
+        "intervals": scores.intervals,
+        "rows": len(lines),
+        "loss": event.get("eval/loss"),
+        "seconds": event.get("seconds"),
+        "tokens": event.get("tokens"),
+    }
+
+
+def _costs(tuned: Tuned, folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    total: Counter[str] = Counter()
+    for event in events:
+        if event["event"] == "step":
+            total.update({"seconds": event["seconds"], "tokens": event["tokens"]})
+    peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
+    trainable, everything = parameter_counts(tuned.base.network)
+    return {
+        "seconds": total["seconds"],
+        "tokens_per_second": total["tokens"] / total["seconds"] if total["seconds"] else None,
+        "peak_memory_mb": max([*peaks, peak_memory_mb()]),
+        "trainable_parameters": trainable,
+        "total_parameters": everything,
+        "adapter_bytes": _size(folder.adapter),
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def _baselines(dataset: Dataset, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    train = _pairs(dataset.rows("train"))
+    return {
+        split: [
+            asdict(baseline)
+            for baseline in classification_baselines(
+                train, _pairs(dataset.rows(split)), dataset.labels
+            )
+        ]
+        for split in evaluation
+    }
+
+
+def _pairs(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    return [(row.text, row.label) for row in rows]

@@ -1,0 +1,1 @@
+"""Methods edit a network in place and decide which of its tensors train."""

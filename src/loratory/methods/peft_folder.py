@@ -1,0 +1,160 @@
+"""The adapter folder of PEFT: written for stock PEFT to load, and read back here.
+
+`adapter_model.safetensors` names a tensor `base_model.model.<module>.lora_A.weight`, with A
+`[r, in]` and B `[out, r]` also where transformers stores the base transposed (`fan_in_fan_out`).
+Further trained modules, such as the head, keep their own names behind `base_model.model.`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from loratory.errors import ModelError, NumericsError, SecurityError
+from loratory.methods.lora import LoraLinear
+from loratory.methods.targets import last_parts
+from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
+from loratory.models.network import Network
+from loratory.recipe.schema import LoraMethod
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+# Fields by which an adapter would have code imported by name.
+_IMPORTS = ("auto_mapping", "megatron_config", "megatron_core")
+
+
+def save_adapter(
+    network: Network, method: LoraMethod, folder: Path, *, base: str, heads: tuple[str, ...]
+) -> None:
+    """Write what trains into `folder` as PEFT would; `heads` are the modules the task added."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {_key(name): tensor for name, tensor in trained_tensors(network).items()}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    config = _peft_config(network, method, base=base, heads=heads)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load_adapter(network: Network, folder: Path) -> None:
+    """Put the folder's tensors into a network that the same method was applied to.
+
+    Raises:
+        SecurityError: the adapter is a pickle, or asks for code to be imported.
+        ModelError: its tensors are not the network's, by name or by shape.
+        NumericsError: a tensor holds values that are not finite.
+    """
+    adapter_config(folder)
+    names = {_key(name): name for name in trained_parameters(network)}
+    tensors = _read_weights(folder)
+    if different := sorted(tensors.keys() ^ names.keys()):
+        raise ModelError(
+            "ADAPTER-BASE",
+            f"{len(different)} tensors of the adapter and of the network do not match",
+            at=str(folder / WEIGHTS),
+            got=different[0],
+            expected="the same names on both sides",
+            fix="load the adapter with the base, the method and the labels it was trained with",
+        )
+    parameters = trained_parameters(network)
+    for key, tensor in tensors.items():
+        _check_tensor(key, tensor, parameters[names[key]], folder)
+    load_trained(network, {names[key]: tensor for key, tensor in tensors.items()})
+
+
+def adapter_config(folder: Path) -> dict[str, Any]:
+    """Return the folder's PEFT configuration; refuse one that would import code."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "ADAPTER-FILE",
+            f"the adapter's configuration cannot be read ({error})",
+            at=str(path),
+            fix="name a folder that holds adapter_config.json and adapter_model.safetensors",
+        ) from None
+    for field in _IMPORTS:
+        if config.get(field) is not None:
+            raise SecurityError(
+                "SEC-IMPORT",
+                f"the adapter asks for code to be imported by its field {field!r}",
+                at=str(path),
+                fix=f"remove {field!r} from the file if you trust the adapter's weights",
+            )
+    return dict(config)
+
+
+def _peft_config(
+    network: Network, method: LoraMethod, *, base: str, heads: tuple[str, ...]
+) -> dict[str, Any]:
+    adapted = [name for name, part in network.named_modules() if isinstance(part, LoraLinear)]
+    targets = method.target_modules
+    return {
+        "peft_type": "LORA",
+        "task_type": "SEQ_CLS" if "score" in heads else None,
+        "base_model_name_or_path": base,
+        "inference_mode": True,
+        "r": method.r,
+        "lora_alpha": method.lora_alpha,
+        "lora_dropout": method.lora_dropout,
+        # PEFT would resolve all-linear against its own class, which may have other layers.
+        "target_modules": last_parts(adapted) if targets == "all-linear" else targets,
+        "modules_to_save": [*heads, *method.modules_to_save] or None,
+        "bias": "none",
+        "fan_in_fan_out": bool(network.transposed.intersection(adapted)),
+        "init_lora_weights": True,
+        "use_rslora": False,
+        "use_dora": False,
+    }
+
+
+def _key(name: str) -> str:
+    is_factor = name.endswith((".lora_A", ".lora_B"))
+    return f"{_PREFIX}{name}.weight" if is_factor else f"{_PREFIX}{name}"
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        pickles = sorted(
+            p.name for p in folder.glob("adapter_model.*") if p.suffix != ".safetensors"
+        )
+        if pickles:
+            raise SecurityError(
+                "MODEL-FORMAT",
+                f"the adapter is a pickle ({pickles[0]}), which could run code when read",
+                at=str(folder),
+                fix="save it again with PEFT's save_pretrained(..., safe_serialization=True)",
+            )
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            "MODEL-FORMAT",
+            f"not a valid safetensors file ({error})",
+            at=str(path),
+            fix="copy the adapter folder again, or train it again",
+        ) from None
+
+
+def _check_tensor(key: str, tensor: Tensor, parameter: Tensor, folder: Path) -> None:
+    at = f"{folder / WEIGHTS}, {key}"
+    if tensor.shape != parameter.shape:
+        raise ModelError(
+            "ADAPTER-BASE",
+            "the adapter was trained for another base or other labels",
+            at=at,
+            got=list(tensor.shape),
+            expected=str(list(parameter.shape)),
+            fix="load the adapter with the base and the labels it was trained with",
+        )
+    if bad := int((~torch.isfinite(tensor)).sum()):
+        raise NumericsError(
+            "ADAPTER-NAN",
+            f"the adapter has {bad} values that are not finite",
+            at=at,
+            fix="use an earlier checkpoint, or train again with a lower learning rate",
+        )

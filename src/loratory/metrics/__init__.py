@@ -1,0 +1,1 @@
+"""From prediction lines to numbers: metrics, their intervals, calibration and baselines."""

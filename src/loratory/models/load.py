@@ -1,0 +1,154 @@
+"""A base: its network with linear layers everywhere, its tokenizer, its digest."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils import logging
+
+from loratory.errors import ModelError
+from loratory.models.checks import check_model_folder, weight_files
+from loratory.models.conv1d import to_linears
+from loratory.models.network import Network
+from loratory.models.source import BaseSource, base_source
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model ready for a method and a head."""
+
+    source: BaseSource
+    network: Network
+    tokenizer: PreTrainedTokenizerBase
+    digest: str
+    """sha256 over the configuration, the tokenizer's files and the weights."""
+
+    @property
+    def positions(self) -> int:
+        """Tokens of the longest text the network can read."""
+        return int(self.network.config.max_position_embeddings)
+
+
+def load_base(
+    name: str,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Base:
+    """Load base `name`, frozen, its dropout off, every projection an `nn.Linear`.
+
+    Raises:
+        ModelError, SecurityError, ResourceError: the files cannot be had, read or trusted.
+    """
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    source = base_source(name)
+    settings = check_model_folder(source.folder)
+    _check_architecture(settings, source)
+    model = _read_backbone(source, dtype)
+    transposed = to_linears(model)
+    model.requires_grad_(requires_grad=False).eval()
+    tokenizer = _read_tokenizer(source)
+    _check_vocabulary(tokenizer, model, source)
+    network = Network(model.to(device), transposed)
+    return Base(source, network, tokenizer, _digest(source.folder))
+
+
+def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
+    """Return base `name`'s tokenizer and its number of positions, without loading weights.
+
+    Raises:
+        ModelError, SecurityError, ResourceError: as `load_base`.
+    """
+    logging.set_verbosity_error()
+    source = base_source(name)
+    _check_architecture(check_model_folder(source.folder), source)
+    config = AutoConfig.from_pretrained(source.folder, local_files_only=True)
+    return _read_tokenizer(source), int(config.max_position_embeddings)
+
+
+def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
+    kind = settings.get("model_type")
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ModelError(
+            "MODEL-ARCH",
+            "not a causal language model that transformers knows",
+            at=str(source.folder / "config.json"),
+            got=kind,
+            expected="a model_type such as gpt2, llama or qwen2",
+            fix="name another base; code that comes with a model is never run",
+        )
+
+
+def _read_backbone(source: BaseSource, dtype: torch.dtype) -> Any:
+    config = AutoConfig.from_pretrained(source.folder, local_files_only=True)
+    for setting, value in vars(config).items():
+        if ("pdrop" in setting or "dropout" in setting) and isinstance(value, float):
+            setattr(config, setting, 0.0)
+    try:
+        model, info = AutoModel.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise _unreadable(source, f"transformers cannot read it: {first}") from None
+    if missing := sorted(info["missing_keys"]):
+        raise _unreadable(source, f"{len(missing)} weights are missing, the first is {missing[0]}")
+    return model
+
+
+def _unreadable(source: BaseSource, problem: str) -> ModelError:
+    return ModelError(
+        "MODEL-FORMAT",
+        problem,
+        at=str(source.folder),
+        fix="copy or download the model again",
+    )
+
+
+def _read_tokenizer(source: BaseSource) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            source.folder, local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ModelError(
+            "MODEL-TOKENIZER",
+            f"the tokenizer cannot be read: {first}",
+            at=str(source.folder),
+            fix="put the model's tokenizer.json beside its weights",
+        ) from None
+    return tokenizer
+
+
+def _check_vocabulary(
+    tokenizer: PreTrainedTokenizerBase, model: nn.Module, source: BaseSource
+) -> None:
+    embedding: Any = model
+    rows = int(embedding.get_input_embeddings().weight.shape[0])
+    if len(tokenizer) > rows:
+        raise ModelError(
+            "MODEL-VOCAB",
+            f"the tokenizer has {len(tokenizer):,} ids, the model {rows:,}",
+            at=str(source.folder),
+            fix="use the tokenizer the model was trained with",
+        )
+
+
+def _digest(folder: Path) -> str:
+    whole = hashlib.sha256()
+    for path in [folder / "config.json", *sorted(folder.glob("token*")), *weight_files(folder)]:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()

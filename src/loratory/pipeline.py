@@ -1,0 +1,262 @@
+"""One run, from recipe to report. The file to read first.
+
+    recipe ─► data ─► base + method + head ─► tokens ─► fit ─► score ─► adapter, result, report
+
+Whatever can be wrong with the input is found before the run folder appears. From then on the
+folder is enough: `resume` makes the same objects again and hands them to the same `_run`.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loratory.data.load import load_dataset
+from loratory.errors import ConfigError, RunInterruptedError
+from loratory.inference.result import RunInput, run_result
+from loratory.inference.tuned import Evaluation, Tuned, load_run, untrained
+from loratory.methods.apply import save_trained
+from loratory.methods.trained import load_trained, parameter_counts, trained_tensors
+from loratory.metrics.predictions import write_predictions
+from loratory.recipe.load import dump_recipe, load_recipe
+from loratory.recipe.schema import Recipe
+from loratory.report.write import write_report
+from loratory.runs.atomic import write_file
+from loratory.runs.environment import environment, peak_memory_mb
+from loratory.runs.folder import RunFolder
+from loratory.runs.identity import differences, require_same_digests
+from loratory.runs.json_files import read_json, write_json
+from loratory.runs.log import RunLog, read_events
+from loratory.runs.published import open_published, publish_folder
+from loratory.train.checkpoint import TrainState, read_trained
+from loratory.train.fit import Fit, Tell, Validation
+from loratory.train.loop import Plan
+from loratory.train.stop import stop_signals
+
+Watch = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and its result."""
+
+    path: Path
+    result: dict[str, Any]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics on the split that the report is about."""
+        return dict(self.result["metrics"])
+
+    @property
+    def intervals(self) -> dict[str, list[float]]:
+        """Each metric's 95 % interval."""
+        return dict(self.result["intervals"])
+
+    def load(self) -> Tuned:
+        """Return the tuned network, to predict with."""
+        return load_run(self.path)
+
+
+def train(recipe: Recipe, *, out: Path | None = None, watch: Watch = lambda *_: None) -> Run:
+    """Run `recipe` in a new folder and return the run.
+
+    Raises:
+        LoratoryError: the input is wrong, or the machine fails; the message says what to do.
+        RunInterruptedError: a signal asked to stop; the run is saved.
+    """
+    tuned, given = _prepare(recipe)
+    folder = RunFolder.create(recipe.name or "run", out=out)
+    with folder.owned():
+        write_json(folder.environment, _environment(tuned, given))
+        # Last, because a folder with a recipe is a run.
+        write_file(folder.recipe, dump_recipe(tuned.recipe))
+        return _run(tuned, given, folder, watch)
+
+
+def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
+    """Go on with a run from its last checkpoint, bit for bit; a finished one is returned as it is.
+
+    Raises:
+        RunError: RUN-MISMATCH, when data or base are no longer what the run began with.
+        LoratoryError, RunInterruptedError: as `train`.
+    """
+    folder = RunFolder.open(path)
+    with folder.owned():
+        if folder.result.is_file():
+            return Run(folder.path, read_json(folder.result))
+        before = read_json(folder.environment)
+        recipe = load_recipe(folder.recipe)
+        compute = before["compute"]
+        training = recipe.training.model_copy(update=compute)
+        tuned, given = _prepare(recipe.model_copy(update={"training": training}))
+        now = _environment(tuned, given)
+        require_same_digests(before["digests"], now["digests"], at=str(folder.environment))
+        return _run(tuned, given, folder, watch, notes=differences(before, now))
+
+
+def _prepare(recipe: Recipe) -> tuple[Tuned, RunInput]:
+    """Read the data, then the base; check all there is to check."""
+    dataset = load_dataset(recipe.data, recipe.task.labels)
+    tuned = untrained(recipe, dataset.labels)
+    encodings = {split: tuned.task.encode(rows) for split, rows in dataset.splits.items()}
+    _check_selection(tuned, has_validation="validation" in encodings)
+    return tuned, RunInput(dataset, encodings)
+
+
+def _run(
+    tuned: Tuned, given: RunInput, folder: RunFolder, watch: Watch, notes: Sequence[str] = ()
+) -> Run:
+    """Train to the end and account for it; `folder` is owned, and may hold an earlier part."""
+    with RunLog(folder.log) as log, stop_signals() as stop_asked:
+
+        def tell(event: str, /, **values: Any) -> None:
+            log.write(event, **values)
+            watch(event, values)
+
+        plan = Plan(
+            given.encodings["train"].rows,
+            tuned.recipe.training,
+            tuned.recipe.seed,
+            tuned.compute.micro_batch_tokens,
+        )
+        _tell_start(tuned, given, plan, tell)
+        for note in notes:
+            tell("warning", message=note)
+        validation = _validation(tuned, given, folder, tell)
+        fit = Fit(tuned.base.network, tuned.task, plan, folder, tell, validation, stop_asked)
+        state = fit.run()
+        tell(
+            "stop",
+            reason=_reason(state, plan),
+            step=state.step,
+            peak_memory_mb=peak_memory_mb(),
+        )
+        if not state.finished:
+            raise _interrupted(folder, state, plan)
+        _keep_best(tuned, folder)
+        if "test" in given.encodings:
+            epoch = state.step / plan.steps_per_epoch
+            found = _evaluate(tuned, given, "test", tell, step=state.step, epoch=epoch)
+            write_predictions(folder.predictions("test"), found.predictions)
+    result = run_result(tuned, given, folder, state, read_events(folder.log))
+    write_json(folder.result, result)
+    write_report(folder.path)
+    return Run(folder.path, result)
+
+
+def _tell_start(tuned: Tuned, given: RunInput, plan: Plan, tell: Tell) -> None:
+    trainable, total = parameter_counts(tuned.base.network)
+    tell(
+        "start",
+        recipe=tuned.recipe.name,
+        rows={split: len(rows) for split, rows in given.dataset.splits.items()},
+        steps=plan.steps,
+        trainable_parameters=trainable,
+        total_parameters=total,
+    )
+
+
+def _validation(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> Validation | None:
+    """Return how to look at the validation rows, None where there are none."""
+    if "validation" not in given.encodings:
+        return None
+
+    def evaluate(step: int, epoch: float) -> tuple[dict[str, float], Callable[[], None]]:
+        found = _evaluate(tuned, given, "validation", tell, step=step, epoch=epoch)
+        path = folder.predictions("validation")
+        return found.scores.metrics, lambda: write_predictions(path, found.predictions)
+
+    return Validation(tuned.recipe.training.select or tuned.task.main_metric, evaluate)
+
+
+def _evaluate(
+    tuned: Tuned, given: RunInput, split: str, tell: Tell, *, step: int, epoch: float
+) -> Evaluation:
+    before = time.perf_counter()
+    found = tuned.evaluate(given.dataset.rows(split), given.encodings[split])
+    tell(
+        "evaluation",
+        step=step,
+        epoch=epoch,
+        split=split,
+        seconds=time.perf_counter() - before,
+        tokens=found.tokens,
+        **{"eval/loss": found.loss},
+        **{f"eval/{name}": value for name, value in found.scores.metrics.items()},
+    )
+    return found
+
+
+def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
+    """Put the best weights, or the last where nothing was compared, into network and adapter."""
+    checkpoint = open_published(folder.best) or open_published(folder.last)
+    if checkpoint is not None:
+        load_trained(tuned.base.network, read_trained(checkpoint.path))
+
+    source, method = tuned.base.source, tuned.recipe.method
+    base = source.name if source.kind == "hub" else str(source.folder)
+
+    def fill(target: Path) -> None:
+        save_trained(tuned.base.network, method, target, base=base, heads=tuned.task.heads)
+
+    publish_folder(folder.adapter, fill, info={})
+
+
+def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:
+    start = hashlib.sha256()
+    for name, tensor in sorted(trained_tensors(tuned.base.network).items()):
+        start.update(name.encode() + tensor.numpy().tobytes())
+    compute = tuned.compute
+    return environment() | {
+        "compute": {
+            "device": compute.device.type,
+            "precision": compute.precision,
+            "threads": compute.threads,
+            "micro_batch_tokens": compute.micro_batch_tokens,
+        },
+        "digests": {
+            "base": tuned.base.digest,
+            "start": start.hexdigest(),
+            **{f"{split} data": digest for split, digest in given.dataset.digest.items()},
+        },
+    }
+
+
+def _check_selection(tuned: Tuned, *, has_validation: bool) -> None:
+    """Refuse a selection that could not be made once training is done."""
+    training = tuned.recipe.training
+    if training.select is not None and training.select not in tuned.task.metrics:
+        raise ConfigError(
+            "CFG-UNKNOWN",
+            "the task has no such metric",
+            at="training.select",
+            got=training.select,
+            expected=" or ".join(tuned.task.metrics),
+            fix="name one of these metrics",
+        )
+    for key, value in (("select", training.select), ("patience", training.patience)):
+        if value is not None and not has_validation:
+            raise ConfigError(
+                "CFG-VALUE",
+                f"{key} needs validation rows, and there are none",
+                at=f"training.{key}",
+                fix="set data.validation or data.holdout.validation, or leave the setting out",
+            )
+
+
+def _reason(state: TrainState, plan: Plan) -> str:
+    if not state.finished:
+        return "interrupted"
+    return "finished" if state.step == plan.steps else "early"
+
+
+def _interrupted(folder: RunFolder, state: TrainState, plan: Plan) -> RunInterruptedError:
+    return RunInterruptedError(
+        "RUN-STOPPED",
+        f"stopped as asked after step {state.step} of {plan.steps}; everything is saved",
+        at=str(folder.path),
+        fix=f"go on with `loratory train --resume {folder.path}`",
+    )

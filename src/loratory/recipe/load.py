@@ -1,0 +1,67 @@
+"""From a recipe's file or name, and overrides, to the checked settings of a run; and back.
+
+Paths in a recipe (`data.dir`, `data.train`, a `base` such as ./folder) are relative to the current
+directory, wherever the recipe itself lies: in a file they mean what they mean on the command line.
+"""
+
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from loratory.recipe.explain import explain
+from loratory.recipe.overrides import apply_overrides
+from loratory.recipe.schema import Recipe
+from loratory.recipe.settings import Settings
+from loratory.recipe.shipped import recipe_file
+from loratory.recipe.yaml_file import read_yaml_file
+
+
+def load_recipe(source: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
+    """Return the run that a recipe describes once the overrides have changed it.
+
+    `source` is a path, or the name of a recipe that comes with the package. Overrides are texts
+    such as `training.epochs=3`, or a mapping from such keys to values. A recipe without a name is
+    named after its file.
+
+    Raises:
+        ConfigError: the recipe or an override is wrong; one error tells of every mistake.
+    """
+    file = recipe_file(source)
+    settings = _settings(file)
+    apply_overrides(settings, overrides)
+    if settings.values.get("name") is None:
+        settings.values["name"] = _run_name(file.stem)
+    try:
+        # As JSON, because strict checking then takes lists for tuples, yet no `true` for 1.
+        return Recipe.model_validate_json(json.dumps(settings.values), strict=True)
+    except ValidationError as error:
+        raise explain(error, settings) from None
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the recipe as YAML, every default written out; a named one loads as the same again."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated None
+    yaml.width = 100
+    text = io.StringIO()
+    yaml.dump(recipe.model_dump(mode="json"), text)
+    return text.getvalue()
+
+
+def _settings(file: Path) -> Settings:
+    source = str(file).encode("utf-8", "backslashreplace").decode("utf-8")
+    read = read_yaml_file(file, source)
+    return Settings(read.values, {path: f"{source}:{line} " for path, line in read.lines.items()})
+
+
+def _run_name(stem: str) -> str:
+    """Return the file's stem as a name of letters, digits and . _ - alone."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")
+    return name[:64] or "run"

@@ -1,0 +1,200 @@
+"""What the log tells over the steps: loss, accuracy, gradient norms, learning rate."""
+
+from collections.abc import Sequence
+from math import floor, isfinite, log10
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+from loratory.report.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    PALETTE,
+    Plot,
+    add_legend,
+    add_level,
+    finished,
+    new_axes,
+)
+from loratory.report.formats import is_share, metric_name, metric_value
+from loratory.report.record import Event, RunRecord
+
+_HEIGHT = 2.9
+_STEP = "optimiser step"
+_FEW = 12  # points, below which each is marked and none are smoothed
+_MOST = 800  # points of one line; more are averaged in groups, for the size of the page
+_WIDE = 20.0  # ratio of the largest to the smallest value from which the scale is logarithmic
+_GROUP = "train/grad_norm/"
+
+Values = NDArray[np.float64]
+Line = tuple[Values, Values]
+
+
+def loss_curve(record: RunRecord) -> Plot | None:
+    """Draw the training loss, and the loss of each evaluation."""
+    training = _line(record.events_of("step"), "train/loss")
+    evaluations = _by_split(record, "eval/loss")
+    if training is None and not evaluations:
+        return None
+    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y="cross-entropy (nats)")
+    text = "Loss over the steps."
+    if training is not None:
+        _draw_noisy(axes, training, color=BLUE, label="training")
+        text += f" Training: {training[1][0]:.3f} at first, {training[1][-1]:.3f} at last."
+    for (split, line), color in zip(evaluations.items(), PALETTE[5::-1], strict=False):
+        axes.plot(*line, color=color, marker="o", label=split)
+        text += f" {split}: {line[1][-1]:.3f} at last."
+    _dress(axes, record)
+    return finished(axes, name="loss", text=text)
+
+
+def metric_curve(record: RunRecord) -> Plot | None:
+    """Draw the main metric of each evaluation, with the baselines as levels."""
+    metric = record.metric
+    evaluations = _by_split(record, f"eval/{metric}")
+    if not evaluations:
+        return None
+    scale = 100 if is_share(metric) else 1
+    name = metric_name(metric)
+    unit = f"{name} (%)" if is_share(metric) else name
+    axes = new_axes(height=_HEIGHT, title=name[0].upper() + name[1:], x=_STEP, y=unit)
+    text = f"{name} over the steps."
+    for (split, (steps, values)), color in zip(evaluations.items(), PALETTE, strict=False):
+        axes.plot(steps, values * scale, color=color, marker="o", label=split)
+        text += f" {split}: {metric_value(metric, values[-1])} at last."
+        kept = steps == record.result.best_step
+        if kept.any() and split == record.result.selected_on:
+            _ring(axes, steps[kept], values[kept] * scale, color=color)
+    for baseline in record.result.baselines.get(next(iter(evaluations)), []):
+        if metric in baseline.metrics:
+            add_level(axes, baseline.metrics[metric] * scale, name=baseline.name)
+    _dress(axes, record)
+    return finished(axes, name="metric", text=text)
+
+
+def gradient_curve(record: RunRecord) -> Plot | None:
+    """Draw the norm of the gradient, of each layer group and of all."""
+    steps = record.events_of("step")
+    names = [name for name in (steps[-1] if steps else {}) if name.startswith(_GROUP)]
+    groups = {name.removeprefix(_GROUP): _line(steps, name) for name in names}
+    lines = {group: line for group, line in groups.items() if line is not None}
+    total = _line(steps, "train/grad_norm")
+    if total is not None:
+        lines["all"] = total
+    if not lines:
+        return None
+    axes = new_axes(height=_HEIGHT, title="Gradient norm", x=_STEP, y="L2 norm, before clipping")
+    for index, (group, line) in enumerate(lines.items()):
+        color = INK if group == "all" else PALETTE[index % len(PALETTE)]
+        style = "-" if index < len(PALETTE) else "--"
+        _draw_noisy(axes, line, color=color, label=group, style=style)
+    clip = record.setting("training", "max_grad_norm")
+    values = np.concatenate([line[1] for line in lines.values()])
+    if isinstance(clip, int | float) and values.max() > clip / 2:
+        axes.axhline(clip, color=GREY, linestyle=(0, (4, 2)), linewidth=1, label="clipping")
+    if values.min() > 0 and values.max() / values.min() > _WIDE:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    _dress(axes, record)
+    return finished(
+        axes,
+        name="gradient_norm",
+        text=f"Gradient norm over the steps, of {', '.join(lines)}; at most {values.max():.3g}.",
+    )
+
+
+def learning_rate_curve(record: RunRecord) -> Plot | None:
+    """Draw the learning rate."""
+    line = _line(record.events_of("step"), "train/learning_rate")
+    if line is None:
+        return None
+    steps, rates = line
+    highest = float(rates.max())
+    power = floor(log10(highest)) if highest > 0 else 0
+    unit = f"learning rate (10{_superscript(power)})"
+    axes = new_axes(height=_HEIGHT, title="Learning rate", x=_STEP, y=unit)
+    axes.plot(steps, rates / 10.0**power, color=BLUE, marker=_marker(steps))
+    _dress(axes, record)
+    return finished(
+        axes, name="learning_rate", text=f"Learning rate over the steps, at most {highest:g}."
+    )
+
+
+def _line(events: Sequence[Event], name: str) -> Line | None:
+    """Return the steps and the finite values of one series, None without any."""
+    points = [
+        (event["step"], event[name])
+        for event in events
+        if isinstance(event.get(name), int | float) and isfinite(event[name]) and "step" in event
+    ]
+    if not points:
+        return None
+    steps, values = np.array(points, dtype=np.float64).T
+    return steps, values
+
+
+def _by_split(record: RunRecord, name: str) -> dict[str, Line]:
+    events = record.events_of("evaluation")
+    splits = dict.fromkeys(str(event.get("split")) for event in events)
+    lines = {
+        split: _line([event for event in events if event.get("split") == split], name)
+        for split in splits
+    }
+    return {split: line for split, line in lines.items() if line is not None}
+
+
+def _draw_noisy(axes: Axes, line: Line, *, color: str, label: str, style: str = "-") -> None:
+    """Draw a series of single steps: faint as it is, and over it its moving mean."""
+    steps, values = _grouped(line)
+    if len(steps) <= _FEW:
+        axes.plot(steps, values, color=color, label=label, linestyle=style, marker="o")
+        return
+    axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
+    window = np.ones(max(3, len(steps) // 12 | 1))
+    near = np.convolve(np.ones_like(values), window, mode="same")
+    mean = np.convolve(values, window, mode="same") / near
+    axes.plot(steps, mean, color=color, label=label, linestyle=style)
+
+
+def _grouped(line: Line) -> Line:
+    """Average neighbouring points until there are few enough to draw."""
+    steps, values = line
+    together = -(-len(steps) // _MOST)
+    edges = np.arange(0, len(steps), together)
+    sizes = np.diff(np.append(edges, len(steps)))
+    return np.add.reduceat(steps, edges) / sizes, np.add.reduceat(values, edges) / sizes
+
+
+def _ring(axes: Axes, steps: Values, values: Values, *, color: str) -> None:
+    """Mark the checkpoint that was kept."""
+    axes.plot(
+        steps,
+        values,
+        color=color,
+        marker="o",
+        markersize=11,
+        markerfacecolor="none",
+        linestyle="none",
+        label="kept checkpoint",
+    )
+
+
+def _marker(steps: Values) -> str:
+    return "o" if len(steps) <= _FEW else ""
+
+
+def _superscript(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _dress(axes: Axes, record: RunRecord) -> None:
+    """Give every curve the same steps from left to right, and a legend."""
+    last = max(event.get("step", 0) for event in record.events)
+    axes.set_xlim(0, last * 1.02 or None)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    add_legend(axes)

@@ -1,0 +1,155 @@
+"""What a report knows of a run: the parts of its folder, as they are read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator
+
+from loratory.metrics.predictions import Prediction
+
+Event = dict[str, Any]
+Interval = tuple[float, float]
+
+
+def _without_nulls(values: Any) -> Any:
+    """Leave out the numbers that were not finite, which JSON holds as null."""
+    if not isinstance(values, dict):
+        return values
+    return {name: value for name, value in values.items() if value is not None}
+
+
+Metrics = Annotated[dict[str, float], BeforeValidator(_without_nulls)]
+Intervals = Annotated[dict[str, Interval], BeforeValidator(_without_nulls)]
+
+
+class Scores(BaseModel, frozen=True):
+    """Metrics on one split, and their 95 % intervals where they were computed."""
+
+    metrics: Metrics = {}
+    intervals: Intervals = {}
+
+
+class Evaluation(Scores, frozen=True):
+    """The scores of the tuned model on one split."""
+
+    rows: int | None = None
+    loss: float | None = None
+
+
+class BaselineScores(Scores, frozen=True):
+    """The scores of a baseline on one split."""
+
+    name: str
+
+
+class TokenLengths(BaseModel, frozen=True):
+    """How many tokens the texts of a split have."""
+
+    min: float
+    median: float
+    p95: float
+    max: float
+
+
+class RunResult(BaseModel, frozen=True):
+    """What the page needs of `result.json`; None and empty where it is not recorded."""
+
+    metrics: Metrics = {}
+    intervals: Intervals = {}
+    seconds: float | None = None
+    tokens_per_second: float | None = None
+    peak_memory_mb: float | None = None
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    adapter_bytes: int | None = None
+    split: str | None = None
+    selected_on: str | None = None
+    rows: dict[str, int] = {}
+    evaluation: dict[str, Evaluation] = {}
+    baselines: dict[str, list[BaselineScores]] = {}
+    truncated: dict[str, int] = {}
+    token_lengths: dict[str, TokenLengths] = {}
+    train_tokens: int | None = None
+    warnings: list[str] = []
+    best_step: int | None = None
+    steps: int | None = None
+    stopped: str | None = None
+    labels: list[str] = []
+    base: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything that a report says about a run comes from here."""
+
+    name: str
+    recipe: dict[str, Any]
+    recipe_text: str
+    environment: dict[str, Any]
+    events: list[Event]
+    """The log, attempts merged."""
+
+    result: RunResult
+    """Empty where the run has not come to its end."""
+
+    predictions: dict[str, list[Prediction]]
+    problems: tuple[str, ...]
+    """One sentence for each file that is absent or cannot be read."""
+
+    def events_of(self, kind: str) -> list[Event]:
+        """Return the events of one kind, in order."""
+        return [event for event in self.events if event.get("event") == kind]
+
+    @cached_property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """The scores on each split: the result's, else the log's last ones without intervals."""
+        if self.result.evaluation:
+            return self.result.evaluation
+        return {
+            str(event.get("split")): Evaluation(
+                metrics={
+                    name.removeprefix("eval/"): value
+                    for name, value in event.items()
+                    if name.startswith("eval/") and name != "eval/loss"
+                },
+                loss=event.get("eval/loss"),
+            )
+            for event in self.events_of("evaluation")
+        }
+
+    @property
+    def split(self) -> str | None:
+        """The split that the headline is about; None where nothing was evaluated."""
+        return self.result.split or next(reversed(self.evaluations), None)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The scores on the headline's split, empty where nothing was evaluated."""
+        return self.evaluations.get(self.split or "", Evaluation())
+
+    @property
+    def baselines(self) -> list[BaselineScores]:
+        """The baselines on the headline's split."""
+        return self.result.baselines.get(self.split or "", [])
+
+    @property
+    def labels(self) -> list[str]:
+        """The class names in the order of their numbers, empty where they are not known."""
+        lines = self.predictions.get(self.split or "")
+        if self.result.labels or not lines:
+            return self.result.labels
+        return list(lines[0].scores)
+
+    @property
+    def metric(self) -> str:
+        """The metric that the headline is about: the one that chose the checkpoint."""
+        training = self.recipe.get("training")
+        chosen = training.get("select") if isinstance(training, dict) else None
+        return chosen if chosen in self.evaluation.metrics else "accuracy"
+
+    def setting(self, section: str, name: str) -> Any:
+        """Return a setting of the recipe, None where it is absent."""
+        settings = self.recipe.get(section)
+        return settings.get(name) if isinstance(settings, dict) else None

@@ -1,0 +1,1 @@
+"""Tasks say what a row means: encode it, the loss, the prediction, the score."""

@@ -1,0 +1,88 @@
+"""Where and in which number format to compute: measured, not taken from a processor's name."""
+
+import math
+import os
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from loratory.errors import ConfigError
+from loratory.recipe.schema import TrainingSection
+
+# Tokens computed at once: enough to keep the processor's products large and its caches useful.
+_CPU_TOKENS, _GPU_TOKENS = 256, 16384
+# How much faster bfloat16 must be before it is chosen. Its rounding is a real cost, and a closer
+# race could end otherwise on the next start: only matrix units (AMX) win by this much.
+_WORTHWHILE = 2.5
+_SHAPE = (256, 1024, 1024)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The device, the base's number format, threads, and tokens computed at once."""
+
+    device: torch.device
+    dtype: torch.dtype
+    threads: int
+    micro_batch_tokens: int
+
+    @property
+    def precision(self) -> str:
+        """The number format's name, such as `float32`."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+def choose_compute(training: TrainingSection) -> Compute:
+    """Follow the recipe where it says something, and measure where it says `auto`.
+
+    Raises:
+        ConfigError: the recipe asks for a GPU and there is none.
+    """
+    threads = training.threads or usable_cores()
+    torch.set_num_threads(threads)
+    device = _device(training.device)
+    if training.precision == "auto":
+        dtype = torch.bfloat16 if _bfloat16_is_faster(device) else torch.float32
+    else:
+        dtype = getattr(torch, training.precision)
+    usual = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+    return Compute(device, dtype, threads, training.micro_batch_tokens or usual)
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _device(wish: str) -> torch.device:
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "CFG-DEVICE",
+            "PyTorch finds no GPU here",
+            at="training.device",
+            got=wish,
+            expected="auto or cpu",
+            fix="set training.device=auto, or install a PyTorch build for your GPU",
+        )
+    if wish == "auto":
+        wish = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wish)
+
+
+def _bfloat16_is_faster(device: torch.device) -> bool:
+    """Multiply in both formats and compare; some processors only emulate bfloat16."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    rows, inner, columns = _SHAPE
+    best = {torch.float32: math.inf, torch.bfloat16: math.inf}
+    for _ in range(5):
+        for dtype, least in best.items():
+            a, b = torch.ones(rows, inner, dtype=dtype), torch.ones(columns, inner, dtype=dtype)
+            start = time.perf_counter()
+            F.linear(a, b)
+            best[dtype] = min(least, time.perf_counter() - start)
+    return best[torch.bfloat16] * _WORTHWHILE < best[torch.float32]

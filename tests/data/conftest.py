@@ -1,0 +1,65 @@
+"""Small files of rows in every format, and the recipe section that reads them."""
+
+import csv
+import json
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from loratory.data.load import load_dataset
+from loratory.recipe.schema import DataSection
+
+GOOD = [("a fine film", "positive"), ("a dull film", "negative"), ("what a joy", "positive")]
+MORE = [("a waste of time", "negative"), ("not bad at all", "positive")]
+
+
+def write_csv(path, rows, columns):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+
+
+def write_tsv(path, rows, columns):
+    lines = ["\t".join(map(str, fields)) for fields in [columns, *rows]]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+
+
+def write_jsonl(path, rows, columns):
+    objects = [dict(zip(columns, row, strict=True)) for row in rows]
+    lines = [json.dumps(values, ensure_ascii=False) for values in objects]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+
+
+def write_parquet(path, rows, columns):
+    values = zip(*rows, strict=True)
+    parquet.write_table(pyarrow.table(dict(zip(columns, map(list, values), strict=True))), path)
+
+
+WRITERS = {".csv": write_csv, ".tsv": write_tsv, ".jsonl": write_jsonl, ".parquet": write_parquet}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes rows, or bytes as they are, and returns the file's path."""
+
+    def write(name, content, columns=("text", "label")):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            WRITERS[path.suffix](path, content, columns)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def load(write):
+    """Return a function that writes one file per split and loads them as a data set."""
+
+    def load(files, labels=None, **settings):
+        paths = {name.split(".")[0]: str(write(name, content)) for name, content in files.items()}
+        return load_dataset(DataSection(**paths, **settings), labels)
+
+    return load

@@ -1,0 +1,34 @@
+"""The digest of a data set, and its splits."""
+
+import pytest
+
+from loratory.data.rows import Dataset, Row, Source
+from loratory.errors import DataError
+
+SOURCE = Source("train.csv", "0" * 64, rows=2, skipped=0)
+
+
+def dataset(*rows):
+    made = tuple(Row(f"train/{n}", text, label, f"f:{n}") for n, (text, label) in enumerate(rows))
+    return Dataset(("a", "b"), {"train": made}, {"train": SOURCE})
+
+
+def test_the_digest_knows_every_text_label_and_their_order():
+    same = dataset(("one", 0), ("two", 1)).digest
+    assert same == dataset(("one", 0), ("two", 1)).digest
+    others = [
+        dataset(("one", 1), ("two", 1)),
+        dataset(("two", 1), ("one", 0)),
+        dataset(("one", 0)),
+        dataset(("one", 0), ("two ", 1)),
+        dataset(('one", 0]\n["two', 1)),
+    ]
+    assert len({d.digest["train"] for d in others} | {same["train"]}) == 6
+
+
+def test_rows_of_a_split_that_does_not_exist_are_refused_with_those_that_do():
+    data = dataset(("one", 0), ("two", 1))
+    assert len(data.rows("train")) == 2
+    with pytest.raises(DataError, match="no test split; there are: train") as caught:
+        data.rows("test")
+    assert caught.value.code == "DATA-SPLIT"
