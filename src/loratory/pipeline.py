@@ -141,6 +141,8 @@ def _run(
             epoch = state.step / plan.steps_per_epoch
             found = _evaluate(tuned, given, "test", tell, step=state.step, epoch=epoch)
             write_predictions(folder.predictions("test"), found.predictions)
+    # Nothing is computed with it any more; its memory serves the baselines and the plots.
+    tuned.base.network.to("meta")
     result = run_result(tuned, given, folder, state, read_events(folder.log))
     write_json(folder.result, result)
     write_report(folder.path)

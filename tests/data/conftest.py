@@ -10,9 +10,6 @@ from pyarrow import parquet
 from loratory.data.load import load_dataset
 from loratory.recipe.schema import DataSection
 
-GOOD = [("a fine film", "positive"), ("a dull film", "negative"), ("what a joy", "positive")]
-MORE = [("a waste of time", "negative"), ("not bad at all", "positive")]
-
 
 def write_csv(path, rows, columns):
     with path.open("w", encoding="utf-8", newline="") as file:

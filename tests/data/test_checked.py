@@ -181,6 +181,32 @@ def test_a_malformed_row_within_the_budget_is_left_out_and_counted(load, case):
     assert dataset.warnings[0].startswith("malformed train rows left out: 1 (first: train.")
 
 
+@pytest.mark.parametrize(
+    ("text", "label", "code"),
+    [
+        (None, 1, "DATA-TEXT"),
+        ("  ", 1, "DATA-TEXT"),
+        ("a\0film", 1, "DATA-TEXT"),
+        ("a film", None, "DATA-LABEL"),
+        ("a film", 2, "DATA-LABEL"),
+    ],
+)
+def test_a_malformed_row_of_a_parquet_file_is_refused_where_it_stands(load, text, label, code):
+    rows = [("a fine film", 1), ("dull", 0), (text, label), ("joy", 1)]
+    with pytest.raises(DataError) as caught:
+        load({"train.parquet": rows}, LABELS)
+    assert (caught.value.code, caught.value.at) == (code, "train.parquet:3")
+    assert len(load({"train.parquet": rows}, LABELS, max_bad_rows=1).rows("train")) == 3
+
+
+@pytest.mark.parametrize("labels", [[True, False], [1.0, 0.0], [[1], [0]]])
+def test_parquet_columns_of_other_types_are_no_labels(load, labels):
+    rows = list(zip(["a fine film", "dull"], labels, strict=True))
+    with pytest.raises(DataError) as caught:
+        load({"train.parquet": rows}, LABELS)
+    assert (caught.value.code, caught.value.at) == ("DATA-LABEL", "train.parquet:1")
+
+
 ACCEPTED = {
     "one character": "x",
     "punctuation": "?!…",

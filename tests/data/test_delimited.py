@@ -64,6 +64,12 @@ def test_a_quote_that_swallows_rows_is_refused_where_it_opens(rest):
 def test_a_quote_left_open_on_the_last_line_costs_that_line_alone():
     good, bad = csv_records(b'text,label\none,a\n"two,b\n', "train.csv", COLUMNS)
     assert (good.values, bad.code, bad.at) == (("one", "a"), "DATA-COL", "train.csv:3")
+    assert "a quote is opened here and not closed" in bad.problem
+
+
+def test_quotes_inside_a_field_are_said_to_be():
+    (bad,) = csv_records(b'text,label\n"fine" she said,a\n', "train.csv", COLUMNS)
+    assert "quotes do not enclose a whole field" in bad.problem
 
 
 def test_tsv_takes_quotes_as_they_stand():

@@ -50,6 +50,14 @@ def test_the_first_fault_of_a_cut_line_is_named_with_its_column():
     assert "column 24" in fault.problem
 
 
+def test_a_control_character_is_named_with_its_place():
+    (fault,) = jsonl_records(b'{"text": "one\x07"}', "train.jsonl", ("text",))
+    assert (fault.code, fault.problem) == (
+        "DATA-TEXT",
+        "control character U+0007 at character 14 of the line",
+    )
+
+
 def test_a_number_of_300_digits_is_read_and_a_longer_one_refused():
     lines = b'{"n": %s}\n{"n": %s}' % (b"9" * 300, b"9" * 301)
     whole, fault = jsonl_records(lines, "train.jsonl", ("n",))

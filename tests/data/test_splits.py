@@ -1,6 +1,7 @@
 """Holdout and limits: which rows they take, and that nothing else decides it."""
 
 from collections import Counter
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, reject, settings
@@ -103,14 +104,17 @@ def test_the_validation_rows_do_not_depend_on_the_test_rows():
     assert alone["validation"] == both["validation"]
 
 
-def test_the_draw_is_the_same_on_every_machine():
-    train = rows([0, 1] * 6)
-    held = with_holdout({"train": train}, Holdout(validation=4))
-    again = with_holdout(
-        {"train": rows([0, 1] * 6, texts=[f"other {n}" for n in range(12)])}, Holdout(validation=4)
-    )
-    assert numbers(held["validation"]) == numbers(again["validation"])
-    assert numbers(held["validation"]) != numbers(train)[:4]
+def test_rows_are_drawn_in_the_order_of_a_digest_and_of_nothing_else():
+    train = rows([0, 1] * 20)
+
+    def first(purpose, number):
+        ranked = sorted(train, key=lambda r: sha256(f"{purpose} {r.id}".encode()).hexdigest())
+        per_class = [[r for r in ranked if r.label == label][:number] for label in (0, 1)]
+        return sorted(int(r.id.split("/")[1]) for drawn in per_class for r in drawn)
+
+    held = with_holdout({"train": train}, Holdout(validation=8))
+    assert numbers(held["validation"]) == first("validation", 4)
+    assert numbers(limited({"train": train}, Limits(train=10))["train"]) == first("limit", 5)
 
 
 def test_a_split_that_the_data_has_is_left_alone():

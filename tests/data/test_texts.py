@@ -80,6 +80,10 @@ def test_other_letters_or_signs_make_another_text(a, b):
     assert normalised(a) != normalised(b)
 
 
+def test_a_text_at_the_limit_is_kept():
+    assert len(checked_text("a" * MOST_BYTES, "train.csv:2")) == MOST_BYTES
+
+
 @settings(deadline=None)
 @given(st.text())
 def test_normalising_twice_changes_nothing_more(text):

@@ -76,3 +76,9 @@ def test_the_confidence_is_that_of_the_class_that_was_predicted():
     halves = np.full((1, 2), 0.5)
     result = classification_calibration(halves, np.array([1]), predicted=np.array([1]))
     assert result.bins[0].accuracy == 1
+
+
+@pytest.mark.parametrize(("confidence", "low", "high"), [(0.6, 8, 9), (0.8, 11, 12), (1.0, 14, 15)])
+def test_a_confidence_on_the_edge_of_two_bins_belongs_to_the_lower_one(confidence, low, high):
+    (bin_,) = calibration(np.array([[1 - confidence, confidence]]), np.array([1])).bins
+    assert (bin_.low, bin_.high) == (low / 15, high / 15)

@@ -121,7 +121,6 @@ def result(scores):
         "stopped": "finished",
         "labels": LABELS,
         "base": "models/gpt2-tiny",
-        "seed": 7,
     }
 
 

@@ -56,6 +56,13 @@ def test_the_metric_stands_over_the_levels_of_the_baselines(record):
         assert words in plot.svg
 
 
+def test_every_curve_runs_over_all_the_steps(record):
+    first, *others = record.events_of("evaluation")
+    events = [event for event in record.events if event not in others]
+    assert first["step"] == 5
+    assert ">15<" in metric_curve(replace(record, events=events)).svg
+
+
 def test_every_layer_group_has_its_line_and_the_clipping_its_level(record):
     plot = gradient_curve(record)
     assert "of layers 0-1, head, all; at most 2." in plot.text

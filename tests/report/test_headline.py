@@ -37,6 +37,7 @@ def test_the_facts_hold_the_methods_settings(record):
     assert facts(record)["Method"] == "LoRA, r 4, lora_alpha 8, target_modules c_attn c_proj"
     assert facts(record)["Task"] == "classify (negative, positive)"
     assert "learning rate 0.0005" in facts(record)["Training"]
+    assert facts(record)["Seed"] == "7"
 
 
 def test_the_number_has_its_interval_its_split_and_its_rows(record):
@@ -58,9 +59,19 @@ def test_a_better_model_is_only_called_so_where_the_intervals_are_apart(changed)
     assert "do not settle which is better" in against(changed, interval=(0.8, 0.9))
 
 
-def test_a_model_below_its_baseline_is_called_that(changed):
-    better = BaselineScores(name="words", metrics={"accuracy": 0.975})
-    assert "10.0 points below" in said(changed(baselines={"validation": [better]}))
+def test_a_model_below_its_best_baseline_is_called_that(changed):
+    best = BaselineScores(
+        name="words", metrics={"accuracy": 0.999}, intervals={"accuracy": (0.998, 1.0)}
+    )
+    worse = BaselineScores(name="chance", metrics={"accuracy": 0.5})
+    words = said(changed(baselines={"validation": [worse, best]}))
+    assert "12.4 points below the best baseline, words" in words
+    assert "do not overlap" in words
+
+
+def test_without_intervals_nothing_is_settled(changed):
+    baseline = BaselineScores(name="words", metrics={"accuracy": 0.1})
+    assert "do not settle" in said(changed(baselines={"validation": [baseline]}))
 
 
 def test_rows_that_chose_the_checkpoint_are_not_passed_off_as_unseen(record):

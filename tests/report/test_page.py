@@ -120,6 +120,13 @@ def test_the_page_says(page, words):
     assert words in page.text
 
 
+def test_the_headlines_split_comes_before_the_others(record):
+    scores = record.result.evaluation["validation"]
+    result = record.result.model_copy(update={"evaluation": {"test": scores, "validation": scores}})
+    captions = re.findall("<caption>(.*?),", render_page(replace(record, result=result), None, {}))
+    assert captions == ["validation", "test"]
+
+
 def test_mistakes_are_counted_and_the_surest_comes_first(page):
     assert "5 of 40 validation rows are answered wrongly" in page.text
     ids = re.findall(r"validation/(\d+)", page.text)

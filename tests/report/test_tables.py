@@ -74,7 +74,7 @@ def test_the_data_table_holds_rows_truncations_and_lengths(record):
         "train": ["60", "2", "21"],
         "validation": ["40", "0", "\N{EN DASH}"],
     }
-    assert table.rows[0][-1].detail == "3 to 77, 95 % up to 44"
+    assert table.rows[0][-1].detail == "3 to 77, 95\u202f% up to 44"
 
 
 def test_mistakes_are_the_twenty_surest_wrong_answers_in_order():

@@ -23,18 +23,6 @@ from loratory.recipe.schema import Recipe
 if TYPE_CHECKING:
     from loratory.pipeline import Run
 
-_KEYS = (
-    "run",
-    "metrics",
-    "intervals",
-    "seconds",
-    "tokens_per_second",
-    "peak_memory_mb",
-    "trainable_parameters",
-    "total_parameters",
-)
-
-
 def train(
     recipe: Annotated[
         str | None, typer.Argument(help="A recipe file, or the name of one that comes along.")
@@ -62,7 +50,7 @@ def train(
         else:
             run = pipeline.train(settings, out=out, watch=progress)
     if as_json:
-        print_json({key: run.result[key] for key in _KEYS} | run.result)
+        print_json(run.result)
     else:
         _show(run)
 

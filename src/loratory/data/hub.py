@@ -11,7 +11,7 @@ from loratory.data.readers import Table
 from loratory.data.records import Record
 from loratory.errors import ResourceError
 
-_PATIENCE = 3.0
+_PATIENCE = 2.5
 """Seconds in which the hub must answer at all, names looked up included."""
 
 

@@ -154,7 +154,7 @@ def _wheel_or_hub(known: NamedSet) -> Table:
 def _mended(table: Table, mends: Mapping[int, str | None]) -> Table:
     records = [_mended_record(record, mends) for record in table.records]
     changed = sum(a is not b for a, b in zip(records, table.records, strict=True))
-    note = f"{changed} texts of {table.description} hold damaged characters, which were mended"
+    note = f"texts of {table.description} with damaged characters that were mended: {changed}"
     return replace(table, records=records, notes=(note,) if changed else ())
 
 

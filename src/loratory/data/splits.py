@@ -2,8 +2,9 @@
 
 Both are pure functions of the rows' ids, texts and labels: they do not know the run's seed, so that
 runs which differ in their seed are trained and scored on the same rows. Rows are put in the order
-of the sha256 of their id and taken from its start, class by class in proportion to its size; what
-is taken and what is left keeps the order of the source.
+of the sha256 of what they are drawn for and their id (`limit train/17`, `validation train/17`) and
+taken from its start, from each class in proportion to its size; what is taken and what is left
+keeps the order of the source.
 """
 
 from collections import Counter, defaultdict

@@ -66,6 +66,7 @@ def facts(record: RunRecord) -> dict[str, str]:
             for name in ("epochs", "batch_size", "learning_rate", "schedule")
             if (value := record.setting("training", name)) is not None
         ),
+        "Seed": str(record.recipe.get("seed", "")),
     }
     return {name: words for name, words in found.items() if words}
 

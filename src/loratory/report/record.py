@@ -77,7 +77,6 @@ class RunResult(BaseModel, frozen=True):
     stopped: str | None = None
     labels: list[str] = []
     base: str | None = None
-    seed: int | None = None
 
 
 @dataclass(frozen=True)

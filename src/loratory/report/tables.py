@@ -147,7 +147,8 @@ def mistakes(predictions: Sequence[Prediction]) -> list[Mistake]:
 
 
 def _spread(lengths: TokenLengths) -> str:
-    return f"{count(lengths.min)} to {count(lengths.max)}, 95 % up to {count(lengths.p95)}"
+    most = percent(0.95, decimals=0)
+    return f"{count(lengths.min)} to {count(lengths.max)}, {most} up to {count(lengths.p95)}"
 
 
 def _trainable(record: RunRecord) -> tuple[int | None, str]:
