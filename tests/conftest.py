@@ -1,10 +1,13 @@
 """What every test stands on: one thread, no network, a cache and a hub folder of its own."""
 
+import io
 import os
+import random
 import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -101,11 +104,12 @@ def _tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<|endoftext|>")
 
 
-def _saved(model, folder):
+def _saved(kind, config, folder):
     import torch
 
+    generator = torch.manual_seed(0)
+    model = kind(config)
     # Larger than a fresh start's, so that differences between layers and rows show.
-    generator = torch.Generator().manual_seed(0)
     for parameter in model.parameters():
         parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
     model.save_pretrained(folder)
@@ -127,7 +131,7 @@ def gpt2_folder(tmp_path_factory):
         bos_token_id=0,
         eos_token_id=0,
     )
-    return _saved(GPT2LMHeadModel(config), tmp_path_factory.mktemp("gpt2"))
+    return _saved(GPT2LMHeadModel, config, tmp_path_factory.mktemp("gpt2"))
 
 
 @pytest.fixture(scope="session")
@@ -146,10 +150,88 @@ def llama_folder(tmp_path_factory):
         bos_token_id=0,
         eos_token_id=0,
     )
-    return _saved(LlamaForCausalLM(config), tmp_path_factory.mktemp("llama"))
+    return _saved(LlamaForCausalLM, config, tmp_path_factory.mktemp("llama"))
 
 
 @pytest.fixture(params=["gpt2", "llama"])
 def base_folder(request):
     """Return each of the two layouts in turn: transposed projections, and ordinary ones."""
     return request.getfixturevalue(f"{request.param}_folder")
+
+
+PRAISE, BLAME = ("lovely", "moving", "quiet", "charming"), ("dull", "thin", "lifeless", "cold")
+FILM_ROWS = {"train": 22, "validation": 9, "test": 7}
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory):
+    """Return a folder with train.csv, validation.csv and test.csv: reviews of 2 to 7 words."""
+    folder, rng = tmp_path_factory.mktemp("films"), random.Random(0)
+    for split, rows in FILM_ROWS.items():
+        lines = ["text,label"]
+        for number in range(rows):
+            positive = number % 2 == 0
+            words = rng.choices(PRAISE if positive else BLAME, k=rng.randint(1, 6))
+            label = "positive" if positive else "negative"
+            lines.append(f"{' '.join(words)} {split}{number},{label}")
+        (folder / f"{split}.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def film_recipe(films, gpt2_folder):
+    """Return a recipe file: 2 epochs of 6 steps, everything on that could leave a trace."""
+    path = films / "films.yaml"
+    path.write_text(
+        f"""
+base: {gpt2_folder}
+data:
+  train: {films / "train.csv"}
+  validation: {films / "validation.csv"}
+  test: {films / "test.csv"}
+method: {{r: 4, lora_dropout: 0.1}}
+training:
+  epochs: 2
+  batch_size: 4
+  micro_batch_tokens: 40
+  learning_rate: 2.0e-2
+  evaluate_every: 2
+  checkpoint_every: 1
+  precision: float32
+  device: cpu
+  threads: 1
+"""
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def film_run(film_recipe, tmp_path_factory):
+    """Return the folder of the recipe's finished run; tests that change it take a copy."""
+    from loratory import pipeline
+    from loratory.recipe.load import load_recipe
+
+    return pipeline.train(load_recipe(film_recipe), out=tmp_path_factory.mktemp("run") / "run").path
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def loratory(monkeypatch, capsys):
+    """Return a function that runs `loratory ARGUMENTS` in this process."""
+    from loratory.cli.main import main
+
+    def run(*arguments, stdin=""):
+        monkeypatch.setattr(sys, "argv", ["loratory", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ran(ended.value.code, *capsys.readouterr())
+
+    return run

@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+# Loaded now, or the room would take the function's name when something imports it later.
+import loratory.train  # noqa: F401 - it holds a docstring alone
+
 if TYPE_CHECKING:
     from loratory.inference.tuned import Tuned
     from loratory.pipeline import Run

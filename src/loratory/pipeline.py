@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save
+
 from loratory.data.load import load_dataset
 from loratory.errors import ConfigError, RunInterruptedError
 from loratory.inference.result import RunInput, run_result
@@ -26,7 +28,7 @@ from loratory.report.write import write_report
 from loratory.runs.atomic import write_file
 from loratory.runs.environment import environment, peak_memory_mb
 from loratory.runs.folder import RunFolder
-from loratory.runs.identity import differences, require_same_digests
+from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
 from loratory.runs.log import RunLog, read_events
 from loratory.runs.published import open_published, publish_folder
@@ -70,7 +72,8 @@ def train(recipe: Recipe, *, out: Path | None = None, watch: Watch = lambda *_: 
     tuned, given = _prepare(recipe)
     folder = RunFolder.create(recipe.name or "run", out=out)
     with folder.owned():
-        write_json(folder.environment, _environment(tuned, given))
+        made_of = {"settings": settings(tuned.recipe), **_environment(tuned, given)}
+        write_json(folder.environment, made_of)
         # Last, because a folder with a recipe is a run.
         write_file(folder.recipe, dump_recipe(tuned.recipe))
         return _run(tuned, given, folder, watch)
@@ -80,7 +83,7 @@ def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
     """Go on with a run from its last checkpoint, bit for bit; a finished one is returned as it is.
 
     Raises:
-        RunError: RUN-MISMATCH, when data or base are no longer what the run began with.
+        RunError: RUN-MISMATCH, when settings, data or base are not what the run began with.
         LoratoryError, RunInterruptedError: as `train`.
     """
     folder = RunFolder.open(path)
@@ -89,11 +92,11 @@ def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
             return Run(folder.path, read_json(folder.result))
         before = read_json(folder.environment)
         recipe = load_recipe(folder.recipe)
-        compute = before["compute"]
-        training = recipe.training.model_copy(update=compute)
+        require_same(before["settings"], settings(recipe), at=str(folder.recipe))
+        training = recipe.training.model_copy(update=before["compute"])
         tuned, given = _prepare(recipe.model_copy(update={"training": training}))
         now = _environment(tuned, given)
-        require_same_digests(before["digests"], now["digests"], at=str(folder.environment))
+        require_same(before["digests"], now["digests"], at=str(folder.environment))
         return _run(tuned, given, folder, watch, notes=differences(before, now))
 
 
@@ -194,9 +197,9 @@ def _evaluate(
 
 def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
     """Put the best weights, or the last where nothing was compared, into network and adapter."""
-    checkpoint = open_published(folder.best) or open_published(folder.last)
-    if checkpoint is not None:
-        load_trained(tuned.base.network, read_trained(checkpoint.path))
+    best = open_published(folder.best)
+    if best is not None:
+        load_trained(tuned.base.network, read_trained(best.path))
 
     source, method = tuned.base.source, tuned.recipe.method
     base = source.name if source.kind == "hub" else str(source.folder)
@@ -208,9 +211,7 @@ def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
 
 
 def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:
-    start = hashlib.sha256()
-    for name, tensor in sorted(trained_tensors(tuned.base.network).items()):
-        start.update(name.encode() + tensor.numpy().tobytes())
+    start = save(trained_tensors(tuned.base.network))
     compute = tuned.compute
     return environment() | {
         "compute": {
@@ -221,7 +222,7 @@ def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:
         },
         "digests": {
             "base": tuned.base.digest,
-            "start": start.hexdigest(),
+            "start": hashlib.sha256(start).hexdigest(),
             **{f"{split} data": digest for split, digest in given.dataset.digest.items()},
         },
     }

@@ -53,7 +53,12 @@ def test_a_fault_inside_a_quoted_field_belongs_to_its_row():
 
 
 @pytest.mark.parametrize(
-    "rest", [b'"one,a\ntwo,b\nthree,c\n', b'"one,a\ntwo,b\nthree "quoted" c,d\n']
+    "rest",
+    [
+        b'"one,a\n"two,b\nthree,c\n',
+        b'"one,a\ntwo,b\nthree,c\n',
+        b'"one,a\ntwo,b\nthree "quoted" c,d\n',
+    ],
 )
 def test_a_quote_that_swallows_rows_is_refused_where_it_opens(rest):
     error = refused(csv_records, b"text,label\nzero,z\n" + rest)

@@ -50,6 +50,11 @@ def test_the_first_fault_of_a_cut_line_is_named_with_its_column():
     assert "column 24" in fault.problem
 
 
+def test_the_key_that_is_given_twice_is_named():
+    (fault,) = jsonl_records(b'{"a": 1, "b": 2, "b": 3}', "train.jsonl", ("a",))
+    assert (fault.code, fault.problem) == ("DATA-JSON", "key 'b' is given twice")
+
+
 def test_a_control_character_is_named_with_its_place():
     (fault,) = jsonl_records(b'{"text": "one\x07"}', "train.jsonl", ("text",))
     assert (fault.code, fault.problem) == (

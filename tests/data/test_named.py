@@ -139,7 +139,7 @@ def test_without_wheel_and_hub_both_are_named(monkeypatch, tmp_path):
 
 def test_dashes_and_quotes_of_windows_are_mended():
     mends = NAMED_SETS["rotten_tomatoes"].mends
-    text = "it\u2019s \u201ca \u2013 film\u201d \u2014 no\u2026"
+    text = "\u20ac it\u2019s \u201ca \u2013 film\u201d \u2014 no\u2026"
     assert text.encode("cp1252").decode("latin-1").translate(mends) == text
 
 

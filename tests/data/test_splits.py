@@ -97,6 +97,11 @@ def test_a_share_is_of_all_training_rows():
     }
 
 
+def test_the_smallest_share_is_a_row():
+    held = with_holdout({"train": rows([0, 1] * 5)}, Holdout(test=0.001))
+    assert len(held["test"]) == 1
+
+
 def test_the_validation_rows_do_not_depend_on_the_test_rows():
     train = rows([0, 1] * 50)
     alone = with_holdout({"train": train}, Holdout(validation=20))

@@ -113,7 +113,7 @@ def test_paths_stay_as_they_are_written(loaded):
 
 @often
 @given(
-    base=printable | words,
+    base=printable | words | printable.map(lambda text: text * 30),
     labels=st.lists(printable | words, min_size=2, max_size=4, unique_by=str.strip),
     numbers=st.tuples(reals, reals, st.integers(1, 10**9)),
     warmup=st.integers(0, 999) | st.floats(0, 1, exclude_max=True),

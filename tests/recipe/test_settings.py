@@ -79,7 +79,9 @@ def test_paths_are_shown_on_one_short_line(path, shown):
     assert dotted(path) == shown
 
 
-@pytest.mark.parametrize("text", ["a\0b", "\x1b[31m", "\ud800", "\x7f", "\ufffe"])
+@pytest.mark.parametrize(
+    "text", ["a\0b", "\x1b[31m", "\ud800", "\x7f", "\ufffe", "\x85", "\u2028", "\u2029"]
+)
 def test_text_that_cannot_be_printed_is_refused(text):
     with pytest.raises(ConfigError, match=r"CFG-TYPE.*U\+") as caught:
         check_scalar(text, "here")

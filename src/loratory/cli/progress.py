@@ -24,6 +24,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("reading data and base", total=None, speed="")
         self._recent: deque[tuple[int, float]] = deque(maxlen=_STEPS_FOR_SPEED)

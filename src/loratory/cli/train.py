@@ -23,6 +23,7 @@ from loratory.recipe.schema import Recipe
 if TYPE_CHECKING:
     from loratory.pipeline import Run
 
+
 def train(
     recipe: Annotated[
         str | None, typer.Argument(help="A recipe file, or the name of one that comes along.")

@@ -35,6 +35,8 @@ def read_texts(path: Path, column: str) -> list[PlacedText]:
             if isinstance(record, DataError):
                 raise record
             found.append(_checked(record.values[0], record.place))
+    if not found:
+        raise DataError("DATA-EMPTY", "the file has 0 texts", at=str(path), fix="add texts to it")
     return found
 
 

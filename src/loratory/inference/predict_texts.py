@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from loratory.data.texts import checked_text
 from loratory.data.unlabelled import read_texts
 from loratory.inference.tuned import load_run
 from loratory.metrics.predictions import Prediction
@@ -16,8 +15,7 @@ def predict_texts(run: Path, texts: Sequence[str]) -> list[Prediction]:
     Raises:
         DataError: a text that the model cannot read, with its place.
     """
-    checked = [checked_text(text, f"text {n}") for n, text in enumerate(texts, start=1)]
-    return load_run(run).predict(checked)
+    return load_run(run).predict(texts)
 
 
 def predict_file(run: Path, file: Path, *, column: str | None = None) -> list[Prediction]:

@@ -8,7 +8,8 @@ import torch
 
 from loratory.batching.rows import Encoding
 from loratory.data.rows import Row
-from loratory.errors import RunError
+from loratory.data.texts import checked_text
+from loratory.errors import ModelError, RunError
 from loratory.inference.predict import Answers, predict_rows
 from loratory.methods.apply import apply_method, load_saved
 from loratory.metrics.predictions import Prediction
@@ -17,6 +18,8 @@ from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
+from loratory.runs.json_files import read_json
+from loratory.runs.published import open_published
 from loratory.tasks.make import make_task
 from loratory.tasks.task import Scores, Task
 from loratory.train.compute import Compute, choose_compute
@@ -50,9 +53,17 @@ class Tuned:
         """Return a prediction for each of `texts`; ids count from 0.
 
         Raises:
-            DataError: a text is empty, or longer than the recipe lets it be.
+            DataError: a text is empty, longer than the recipe lets it be, or one that no model
+                can read.
         """
-        rows = [Row(str(n), text, 0, f"text {n + 1}") for n, text in enumerate(texts)]
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts, not one text")
+        if not texts:
+            return []
+        rows = [
+            Row(str(n), checked_text(text, f"text {n + 1}"), 0, f"text {n + 1}")
+            for n, text in enumerate(texts)
+        ]
         predictions, _ = self._answer(rows, self.task.encode(rows), lambda _: None)
         return [replace(line, target=None) for line in predictions]
 
@@ -111,10 +122,12 @@ def load_run(path: str | Path) -> Tuned:
     """Return the tuned network of a finished run.
 
     Raises:
-        RunError: there is no such run, or it has not finished.
+        RunError: there is no such run, it has not finished, or its adapter is damaged.
+        ModelError: the base is no longer the one that the run was trained on.
     """
     folder = RunFolder.open(Path(path))
-    if not folder.adapter.is_dir():
+    adapter = open_published(folder.adapter)
+    if adapter is None:
         raise RunError(
             "RUN-UNFINISHED",
             "the run has no adapter yet",
@@ -123,6 +136,20 @@ def load_run(path: str | Path) -> Tuned:
         )
     recipe = load_recipe(folder.recipe)
     tuned = untrained(recipe, recipe.task.labels or ())
-    load_saved(tuned.base.network, recipe.method, folder.adapter)
+    _require_same_base(tuned.base, folder)
+    load_saved(tuned.base.network, recipe.method, adapter.path)
     tuned.base.network.eval()
     return tuned
+
+
+def _require_same_base(base: Base, folder: RunFolder) -> None:
+    trained_on = read_json(folder.environment)["digests"]["base"]
+    if base.digest != trained_on:
+        raise ModelError(
+            "ADAPTER-BASE",
+            "the base is not the one that the run was trained on",
+            at=str(base.source.folder),
+            got=base.digest,
+            expected=trained_on,
+            fix="put the base's files back as they were, or train again",
+        )

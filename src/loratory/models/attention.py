@@ -55,14 +55,16 @@ def flat_attention(  # noqa: PLR0913 - transformers fixes the arguments
     del module, attention_mask
     if asked := [name for name in _NOT_COMPUTED if further.get(name) is not None]:
         raise UnsupportedAttentionError(", ".join(asked))
+    lengths = [end - start for start, end in _bounds.get()]
+    wide = _wide(query)
+    # Split and joined once each: a slice per text would cost a whole sequence of zeros in backward.
+    texts = zip(*(part.to(wide).split(lengths, dim=2) for part in (query, key, value)), strict=True)
     mixed = []
-    for start, end in _bounds.get():
-        mask = _window_mask(end - start, sliding_window, query.device)
+    for length, text in zip(lengths, texts, strict=True):
+        mask = _window_mask(length, sliding_window, query.device)
         mixed.append(
             F.scaled_dot_product_attention(
-                query[:, :, start:end],
-                key[:, :, start:end],
-                value[:, :, start:end],
+                *text,
                 attn_mask=mask,
                 dropout_p=dropout,
                 is_causal=mask is None,
@@ -70,7 +72,13 @@ def flat_attention(  # noqa: PLR0913 - transformers fixes the arguments
                 enable_gqa=query.shape[1] != key.shape[1],
             )
         )
-    return torch.cat(mixed, dim=2).transpose(1, 2), None
+    return torch.cat(mixed, dim=2).transpose(1, 2).to(query.dtype), None
+
+
+def _wide(query: Tensor) -> torch.dtype:
+    """Return the number format to attend in; on a CPU the bfloat16 kernel is the slower one."""
+    on_cpu = query.device.type == "cpu" and query.dtype == torch.bfloat16
+    return torch.float32 if on_cpu else query.dtype
 
 
 def _window_mask(length: int, window: int | None, device: torch.device) -> Tensor | None:

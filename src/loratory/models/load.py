@@ -1,6 +1,7 @@
 """A base: its network with linear layers everywhere, its tokenizer, its digest."""
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Base:
     @property
     def positions(self) -> int:
         """Tokens of the longest text the network can read."""
-        return int(self.network.config.max_position_embeddings)
+        return _positions(self.network.config)
 
 
 def load_base(
@@ -69,7 +70,13 @@ def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
     source = base_source(name)
     _check_architecture(check_model_folder(source.folder), source)
     config = AutoConfig.from_pretrained(source.folder, local_files_only=True)
-    return _read_tokenizer(source), int(config.max_position_embeddings)
+    return _read_tokenizer(source), _positions(config)
+
+
+def _positions(config: Any) -> int:
+    """Return the most tokens of a text; a recurrent network has no limit, nor has Bloom."""
+    last_resort = getattr(config, "max_seq_len", sys.maxsize)
+    return int(getattr(config, "max_position_embeddings", last_resort))
 
 
 def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:

@@ -20,6 +20,7 @@ from loratory.recipe.schema import Recipe
 from loratory.recipe.settings import Settings
 from loratory.recipe.shipped import recipe_file
 from loratory.recipe.yaml_file import read_yaml_file
+from loratory.recipe.yaml_nodes import MOST_CHARACTERS
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
@@ -49,7 +50,7 @@ def dump_recipe(recipe: Recipe) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated None
-    yaml.width = 100
+    yaml.width = MOST_CHARACTERS  # ruamel.yaml changes long text where it folds it
     text = io.StringIO()
     yaml.dump(recipe.model_dump(mode="json"), text)
     return text.getvalue()

@@ -16,8 +16,10 @@ COMMAND_LINE = "command line: "
 
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 
+# All but what YAML 1.2 calls printable (section 5.1), and three characters that ruamel.yaml takes
+# for line ends, as YAML 1.1 did: it would change the text around them without a word.
 UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # YAML 1.2, section 5.1
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]"
 )
 _PLAIN_KEY = re.compile(r"[\w-]{1,64}")
 

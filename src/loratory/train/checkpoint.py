@@ -87,5 +87,5 @@ def _require_finite(name: str, tensor: Tensor) -> None:
             "NUM-NAN",
             f"{bad} values of {name} are not finite; no checkpoint is written",
             at=name,
-            fix="lower training.learning_rate and resume from the last checkpoint",
+            fix="start a new run with a lower training.learning_rate",
         )

@@ -6,16 +6,17 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from loratory.errors import ConfigError
+from loratory.models.product import product
 from loratory.recipe.schema import TrainingSection
 
-# Tokens computed at once: enough to keep the processor's products large and its caches useful.
-_CPU_TOKENS, _GPU_TOKENS = 256, 16384
-# How much faster bfloat16 must be before it is chosen. Its rounding is a real cost, and a closer
-# race could end otherwise on the next start: only matrix units (AMX) win by this much.
-_WORTHWHILE = 2.5
+# Computed at once: enough to keep the products large, little enough for caches and memory. Bytes of
+# one number of each token, so that a narrower format gets more tokens.
+_CPU_BYTES, _GPU_BYTES = 1024, 65536
+# How much faster bfloat16 must be before it is chosen, for its rounding is a real cost. Processors
+# with instructions for it come out near 2, those without near a quarter: no close race.
+_WORTHWHILE = 1.4
 _SHAPE = (256, 1024, 1024)
 
 
@@ -47,7 +48,7 @@ def choose_compute(training: TrainingSection) -> Compute:
         dtype = torch.bfloat16 if _bfloat16_is_faster(device) else torch.float32
     else:
         dtype = getattr(torch, training.precision)
-    usual = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+    usual = (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // dtype.itemsize
     return Compute(device, dtype, threads, training.micro_batch_tokens or usual)
 
 
@@ -83,6 +84,6 @@ def _bfloat16_is_faster(device: torch.device) -> bool:
         for dtype, least in best.items():
             a, b = torch.ones(rows, inner, dtype=dtype), torch.ones(columns, inner, dtype=dtype)
             start = time.perf_counter()
-            F.linear(a, b)
+            product(a, b)
             best[dtype] = min(least, time.perf_counter() - start)
     return best[torch.bfloat16] * _WORTHWHILE < best[torch.float32]

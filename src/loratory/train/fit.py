@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
+from loratory.errors import RunError
 from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
 from loratory.models.network import Network
 from loratory.recipe.schema import Every
@@ -77,13 +78,20 @@ class Fit:
         return state
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> TrainState:
-        found = recover_published(self.folder.last)
-        recover_published(self.folder.best)
+        found, best = recover_published(self.folder.last), recover_published(self.folder.best)
+        for checkpoint in (found, best):
+            if checkpoint is not None and checkpoint.note:
+                self.tell("warning", message=checkpoint.note)
         if found is None:
             return TrainState()
-        if found.note:
-            self.tell("warning", message=found.note)
         state = read_state(found.path)
+        if best is None and state.best_step is not None:
+            raise RunError(
+                "CKPT-BAD",
+                f"the best checkpoint, of step {state.best_step}, is missing",
+                at=str(self.folder.best),
+                fix="put the folder back, or start a new run",
+            )
         load_trained(self.network, read_trained(found.path))
         parameters = trained_parameters(self.network)
         load_optimizer_tensors(optimizer, parameters, read_optimizer(found.path))

@@ -175,5 +175,5 @@ def _require_finite(step: int, **values: float) -> None:
                 at=f"step {step + 1}",
                 got=value,
                 expected="a finite number",
-                fix="lower training.learning_rate, or set training.max_grad_norm, and resume",
+                fix="start a new run with a lower training.learning_rate or training.max_grad_norm",
             )

@@ -43,7 +43,7 @@ def learning_rate(step: int, steps: int, training: TrainingSection) -> float:
     warmup = training.warmup
     rising = warmup if isinstance(warmup, int) else math.ceil(warmup * steps)
     if step < rising:
-        return training.learning_rate * (step + 1) / rising
+        return training.learning_rate * ((step + 1) / rising)
     done = (step - rising) / max(1, steps - rising)
     match training.schedule:
         case "constant":

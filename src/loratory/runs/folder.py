@@ -1,0 +1,163 @@
+"""The run folder: where each file of a run is, and how a folder begins and is found again."""
+
+import re
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from loratory.errors import RunError
+from loratory.runs.atomic import disk_errors, sync
+from loratory.runs.lock import owned, refuse_active
+
+RUNS = Path("runs")
+_LONGEST_NAME = 64
+_SIMILAR = 0.8  # every name shares most of its date
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder and the paths of its files, whether they exist yet or not."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, name: str, *, out: Path | None = None, parent: Path = RUNS) -> Self:
+        """Make the folder of a new run: `parent/NAME-YYYYMMDD-HHMMSS`, or `out` itself.
+
+        Raises:
+            RunError: RUN-EXISTS or RUN-LOCK, when `out` is not an empty folder; RUN-IO.
+        """
+        where = parent if out is None else out
+        with disk_errors(where):
+            path = _new_folder(name, parent) if out is None else _empty_folder(out)
+            try:
+                (path / "predictions").mkdir()  # of two simultaneous starts, one passes
+            except FileExistsError:
+                raise _exists(path) from None
+            (path / "plots").mkdir()
+            sync(path)
+            sync(path.absolute().parent)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the folder of an existing run.
+
+        Raises:
+            RunError: RUN-FOLDER, saying what is missing, with the nearest runs there are.
+        """
+        run = cls(path)
+        if run.recipe.is_file():
+            return run
+        problem = f"it has no {run.recipe.name}" if path.is_dir() else "there is no such folder"
+        near = _nearest_runs(path)
+        raise RunError(
+            "RUN-FOLDER",
+            f"not a run: {problem}",
+            at=str(path),
+            fix=f"did you mean {' or '.join(near)}?" if near else "give the folder of a run",
+        )
+
+    def owned(self) -> AbstractContextManager[None]:
+        """Return a context in which this process owns the run.
+
+        Raises:
+            RunError: RUN-LOCK on entering, when another process owns it.
+        """
+        return owned(self.path)
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, machine and digests."""
+        return self.path / "environment.json"
+
+    @property
+    def log(self) -> Path:
+        """One event per line."""
+        return self.path / "log.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """Metrics and costs."""
+        return self.path / "result.json"
+
+    def predictions(self, split: str) -> Path:
+        """Return the path of a split's predictions, one line per row."""
+        return self.path / "predictions" / f"{split}.jsonl"
+
+    @property
+    def adapter(self) -> Path:
+        """The trained adapter, a PEFT folder."""
+        return self.path / "adapter"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the best validation metric."""
+        return self.path / "best"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint, from which a run resumes."""
+        return self.path / "last"
+
+    @property
+    def plots(self) -> Path:
+        """Folder of PNG files."""
+        return self.path / "plots"
+
+    @property
+    def report(self) -> Path:
+        """The self-contained page."""
+        return self.path / "report.html"
+
+
+def _new_folder(name: str, parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:_LONGEST_NAME] or "run"
+    stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+    paths = (parent / (stem if number == 1 else f"{stem}-{number}") for number in count(1))
+    return next(path for path in paths if _made(path))
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _empty_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise _exists(path) from None
+    if any(path.iterdir()):
+        refuse_active(path)
+        raise _exists(path)
+    return path
+
+
+def _exists(path: Path) -> RunError:
+    return RunError(
+        "RUN-EXISTS",
+        "the output folder is not an empty folder",
+        at=str(path),
+        fix="choose another --out, or continue what is there with `loratory train --resume`",
+    )
+
+
+def _nearest_runs(path: Path) -> list[str]:
+    """Return the run folders beside `path`, or in `runs/`, with the most similar names."""
+    runs = {run.parent for place in (path.parent, RUNS) for run in place.glob("*/recipe.yaml")}
+    names = {run.name: str(run) for run in sorted(runs) if run != path}
+    return [names[name] for name in get_close_matches(path.name, names, cutoff=_SIMILAR)]

@@ -1,0 +1,21 @@
+"""Encoded rows: segments are one text cut in pieces."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loratory.batching.rows import EncodedRow, total_tokens
+
+SEGMENTS = st.lists(st.lists(st.integers(0, 9), max_size=4).map(tuple), max_size=4).map(tuple)
+
+
+@given(SEGMENTS)
+def test_the_tokens_are_the_segments_in_reading_order(segments):
+    row = EncodedRow(segments, (), ())
+    assert list(row.tokens) == sum(map(list, segments), [])
+    assert len(row) == len(row.tokens)
+
+
+@given(st.lists(SEGMENTS))
+def test_the_tokens_of_many_rows_are_counted_together(every):
+    rows = [EncodedRow(segments, (), ()) for segments in every]
+    assert total_tokens(iter(rows)) == sum(len(row.tokens) for row in rows)

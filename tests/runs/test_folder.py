@@ -1,0 +1,124 @@
+"""The run folder: made once, found again, never mixed with another."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from loratory.errors import RunError
+from loratory.runs.folder import RunFolder
+
+
+def test_a_new_run_is_named_after_its_recipe_and_the_time(tmp_path):
+    run = RunFolder.create("quickstart", parent=tmp_path / "runs")
+    assert re.fullmatch(r"quickstart-\d{8}-\d{6}", run.path.name)
+    assert run.path.parent == tmp_path / "runs"
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("my recipe (1)", "my-recipe-1"), ("../../etc", "etc"), ("---", "run"), ("x" * 300, "x" * 64)],
+)
+def test_any_name_becomes_a_plain_folder_name(tmp_path, name, plain):
+    run = RunFolder.create(name, parent=tmp_path)
+    assert run.path.parent == tmp_path
+    assert re.fullmatch(rf"{plain}-\d{{8}}-\d{{6}}", run.path.name)
+
+
+def test_simultaneous_runs_get_folders_of_their_own(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: RunFolder.create("a", parent=tmp_path), range(40)))
+    names = {run.path.name for run in runs}
+    assert len(names) == 40
+    assert any(re.fullmatch(r"a-\d{8}-\d{6}-2", name) for name in names)
+
+
+def test_a_given_folder_is_the_run_itself(tmp_path):
+    assert RunFolder.create("a", out=tmp_path / "deep" / "x").path == tmp_path / "deep" / "x"
+    (tmp_path / "empty").mkdir()
+    assert RunFolder.create("a", out=tmp_path / "empty").path == tmp_path / "empty"
+
+
+@pytest.mark.parametrize("content", ["a file", "a run", "is a file"])
+def test_a_given_folder_that_holds_something_is_refused_untouched(tmp_path, content):
+    out = tmp_path / "out"
+    if content == "is a file":
+        out.write_text("mine")
+    elif content == "a run":
+        RunFolder.create("a", out=out)
+    else:
+        out.mkdir()
+        (out / "mine").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RunError, match=f"RUN-EXISTS.*at {out}") as caught:
+        RunFolder.create("b", out=out)
+    assert caught.value.exit_code == 4
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_of_simultaneous_starts_in_one_folder_one_passes(tmp_path):
+    def start(out: Path) -> bool:
+        try:
+            RunFolder.create("a", out=out)
+        except RunError as error:
+            return error.code != "RUN-EXISTS"
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(50):
+            assert sum(pool.map(start, [tmp_path / f"{number}"] * 4)) == 1
+
+
+def test_a_given_folder_with_an_active_run_names_its_owner(tmp_path):
+    run = RunFolder.create("a", out=tmp_path / "x")
+    with run.owned(), pytest.raises(RunError, match=r"RUN-LOCK.*run x is active \(pid \d+"):
+        RunFolder.create("b", out=tmp_path / "x")
+
+
+def test_an_existing_run_is_opened_with_the_paths_it_was_made_with(tmp_path):
+    run = RunFolder.create("a", parent=tmp_path)
+    run.recipe.touch()
+    again = RunFolder.open(run.path)
+    assert again == run
+    files = [again.recipe, again.environment, again.log, again.result, again.predictions("test")]
+    folders = [again.adapter, again.best, again.last, again.plots, again.report]
+    assert [path.relative_to(run.path).as_posix() for path in files + folders] == [
+        "recipe.yaml",
+        "environment.json",
+        "log.jsonl",
+        "result.json",
+        "predictions/test.jsonl",
+        "adapter",
+        "best",
+        "last",
+        "plots",
+        "report.html",
+    ]
+
+
+def test_a_new_run_has_room_for_its_predictions_and_plots(tmp_path):
+    run = RunFolder.create("a", parent=tmp_path)
+    run.predictions("validation").write_text("")
+    (run.plots / "loss.png").write_bytes(b"")
+
+
+def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path):
+    with pytest.raises(RunError, match=r"RUN-FOLDER.*it has no recipe.yaml") as caught:
+        RunFolder.open(tmp_path)
+    assert caught.value.exit_code == 4
+    with pytest.raises(RunError, match=r"RUN-FOLDER.*there is no such folder"):
+        RunFolder.open(tmp_path / "missing")
+
+
+def test_a_misspelt_run_is_answered_with_the_nearest_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder.create("quickstart")
+    run.recipe.touch()
+    other = RunFolder.create("cola-lora")
+    other.recipe.touch()
+    misspelt = run.path.name.replace("quick", "qiuck")
+    for path in (Path(misspelt), Path("runs") / misspelt):
+        with pytest.raises(RunError) as caught:
+            RunFolder.open(path)
+        assert caught.value.fix == f"did you mean {run.path}?"

@@ -1,0 +1,69 @@
+"""What training starts from, made small: a network with its method and head, and encoded rows."""
+
+import copy
+import random
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from loratory.batching.rows import EncodedRow
+from loratory.data.rows import Row
+from loratory.methods.apply import apply_method
+from loratory.methods.trained import trained_parameters
+from loratory.models.load import load_base
+from loratory.models.network import Network
+from loratory.recipe.schema import ClassifyTask, LoraMethod
+from loratory.tasks.make import make_task
+from loratory.tasks.task import Task
+
+
+class Trainee(NamedTuple):
+    network: Network
+    task: Task
+    rows: tuple[EncodedRow, ...]
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return copies of what trains."""
+        return {name: p.detach().clone() for name, p in trained_parameters(self.network).items()}
+
+
+def trainee_of(folder, *, rows: int = 14, lora_dropout: float = 0.0) -> Trainee:
+    """Return a network in which every trained tensor has a gradient, the same at each call."""
+    return copy.deepcopy(_trainee(folder, rows, lora_dropout))
+
+
+@cache
+def _trainee(folder, rows: int, lora_dropout: float) -> Trainee:
+    base = load_base(str(folder))
+    generator = torch.Generator().manual_seed(0)
+    apply_method(base.network, LoraMethod(r=2, lora_dropout=lora_dropout), generator)
+    task = make_task(
+        ClassifyTask(), ("no", "yes"), tokenizer=base.tokenizer, positions=base.positions
+    )
+    task.attach(base.network, generator)
+    for parameter in trained_parameters(base.network).values():
+        parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    rng = random.Random(0)
+    texts = ["word " * rng.randint(1, 9) + str(number) for number in range(rows)]
+    data = [Row(str(n), text, n % 2, f"rows:{n}") for n, text in enumerate(texts)]
+    return Trainee(base.network, task, task.encode(data).rows)
+
+
+@pytest.fixture
+def make_trainee(base_folder):
+    """Return `trainee_of` for each of the two layouts in turn."""
+    return lambda **options: trainee_of(base_folder, **options)
+
+
+@pytest.fixture
+def trainee(make_trainee):
+    return make_trainee()
+
+
+@pytest.fixture
+def make_gpt2_trainee(gpt2_folder):
+    """Return `trainee_of` for GPT-2 alone, where the layout makes no difference."""
+    return lambda **options: trainee_of(options.pop("folder", gpt2_folder), **options)
