@@ -125,7 +125,9 @@ def _run(
             tuned.recipe.seed,
             tuned.compute.micro_batch_tokens,
         )
-        _tell_start(tuned, given, plan, tell)
+        # To the log a start takes the place of everything before it.
+        is_new = open_published(folder.last) is None
+        tell("start" if is_new else "continue", **_outline(tuned, given, plan))
         for note in notes:
             tell("warning", message=note)
         validation = _validation(tuned, given, folder, tell)
@@ -149,19 +151,19 @@ def _run(
     result = run_result(tuned, given, folder, state, read_events(folder.log))
     write_json(folder.result, result)
     write_report(folder.path)
-    return Run(folder.path, result)
+    return Run(folder.path, read_json(folder.result))
 
 
-def _tell_start(tuned: Tuned, given: RunInput, plan: Plan, tell: Tell) -> None:
+def _outline(tuned: Tuned, given: RunInput, plan: Plan) -> dict[str, Any]:
+    """Return what the log says first of a run."""
     trainable, total = parameter_counts(tuned.base.network)
-    tell(
-        "start",
-        recipe=tuned.recipe.name,
-        rows={split: len(rows) for split, rows in given.dataset.splits.items()},
-        steps=plan.steps,
-        trainable_parameters=trainable,
-        total_parameters=total,
-    )
+    return {
+        "recipe": tuned.recipe.name,
+        "rows": {split: len(rows) for split, rows in given.dataset.splits.items()},
+        "steps": plan.steps,
+        "trainable_parameters": trainable,
+        "total_parameters": total,
+    }
 
 
 def _validation(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> Validation | None:

@@ -15,7 +15,7 @@ SHAPES = [(1, 1, 1), (1, 16, 8), (7, 16, 48), (33, 48, 16), (5, 3, 1), (64, 31, 
 @pytest.mark.parametrize(("tokens", "inner", "outer"), SHAPES)
 @pytest.mark.parametrize("layout", ["plain", "transposed view"])
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_it_is_the_linear_layers_product(dtype, tokens, inner, outer, layout, with_bias):  # noqa: PLR0913
+def test_it_is_the_linear_layers_product(dtype, tokens, inner, outer, layout, with_bias):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(tokens, inner, generator=generator).to(dtype)
     shape = (outer, inner) if layout == "plain" else (inner, outer)

@@ -28,6 +28,9 @@ OURS = {dotted(path) for path in known_keys() if path}
         (("method", "alpha"), "method.lora_alpha"),
         (("training", "seed"), "seed"),
         (("training.epochs",), "training.epochs"),
+        (("training.lr",), "training.learning_rate"),
+        (("LR",), "training.learning_rate"),
+        (("method", "R"), "method.r"),
         (("num_train_epoch",), "training.epochs"),
         (("method", "target_module"), "method.target_modules"),
     ],
@@ -63,6 +66,13 @@ def test_names_without_a_setting_say_what_to_do(name):
 def test_what_is_near_nothing_gets_the_keys_there_are():
     keys = ", ".join(LoraMethod.model_fields)
     assert advice_for(("method", "zzz")).fix == f"remove it, or choose from {keys}"
+
+
+def test_advice_is_one_short_line_whatever_the_key():
+    for key in ("l\nr", "l" + "-" * 90_000 + "r", "z" * 90_000):
+        fix = advice_for((key,)).fix
+        assert fix.isprintable()
+        assert len(fix) < 200
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=3))

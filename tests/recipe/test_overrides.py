@@ -104,6 +104,10 @@ def test_a_key_given_twice_is_refused():
     assert (error.code, error.at) == ("CFG-DUP", "command line: training.epochs")
 
 
+def test_a_key_that_cannot_be_printed_is_refused():
+    assert "U+DCFF" in refusal_of(["method.\udcff=1"]).problem
+
+
 def test_a_key_below_a_value_is_refused():
     assert refusal_of(["base.name=x"]).code == "CFG-TYPE"
 
@@ -141,7 +145,9 @@ def circle():
     return values
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, {1, 2}, b"x", circle(), {"a": {"\0": 1}}])
+@pytest.mark.parametrize(
+    "value", [object(), {1: 2}, {1, 2}, b"x", circle(), "\0", {"a": {"\0": 1}}]
+)
 def test_python_values_that_no_recipe_can_hold_are_refused(value):
     error = refusal_of({"task.labels": value})
     assert (error.code, error.at) == ("CFG-TYPE", "override: task.labels")

@@ -56,6 +56,7 @@ def test_a_key_given_twice_in_json_is_refused_too():
         ("a: *nothing\n", "r.yaml:1:4"),
         ("a: 1\n---\nb: 2\n", "r.yaml:2:1"),
         ("a: 1\nb\0: 2\n", "r.yaml:2:2"),
+        ("a: >\n  \n   b\n", "r.yaml:3:4"),
     ],
 )
 def test_a_syntax_error_has_its_line_and_column(text, place):
@@ -85,6 +86,10 @@ def test_tags_are_refused(text):
 @pytest.mark.parametrize("text", ["? [a, b]\n: 1\n", "? {a: b}\n: 1\n", "&x a: 1\n*x : 2\n"])
 def test_keys_are_text(text):
     assert "a key is not text" in refusal_of(text).problem
+
+
+def test_keys_that_cannot_be_printed_are_refused():
+    assert "U+D800" in refusal_of('a: 1\n"\\ud800": 2\n').problem
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000, "a: &x [*x]"])

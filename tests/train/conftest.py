@@ -14,9 +14,12 @@ from loratory.methods.apply import apply_method
 from loratory.methods.trained import trained_parameters
 from loratory.models.load import load_base
 from loratory.models.network import Network
-from loratory.recipe.schema import ClassifyTask, LoraMethod
+from loratory.recipe.schema import ClassifyTask, LoraMethod, TrainingSection
+from loratory.runs.folder import RunFolder
 from loratory.tasks.make import make_task
 from loratory.tasks.task import Task
+from loratory.train.fit import Fit, Validation
+from loratory.train.loop import Plan
 
 
 class Trainee(NamedTuple):
@@ -67,3 +70,36 @@ def trainee(make_trainee):
 def make_gpt2_trainee(gpt2_folder):
     """Return `trainee_of` for GPT-2 alone, where the layout makes no difference."""
     return lambda **options: trainee_of(options.pop("folder", gpt2_folder), **options)
+
+
+class Events(list):
+    """Every event that was told: its name and its values."""
+
+    def __call__(self, event, /, **values):
+        self.append((event, values))
+
+    def of(self, event, key="step"):
+        return [values[key] for name, values in self if name == event]
+
+
+class Fitting(NamedTuple):
+    fit: Fit
+    events: Events
+    folder: RunFolder
+
+
+@pytest.fixture
+def make_fit(tmp_path):
+    """Return a function that makes a fit of 4 steps an epoch in `tmp_path/NAME`."""
+
+    def make(trainee, evaluate=None, *, name="run", stop=lambda: False, metric="accuracy", **given):
+        path = tmp_path / name
+        folder = RunFolder(path) if path.exists() else RunFolder.create(name, out=path)
+        tokens = given.pop("tokens", 10**6)
+        settings = {"epochs": 3, "batch_size": 4, "learning_rate": 0.02, **given}
+        plan = Plan(trainee.rows, TrainingSection(**settings), 5, tokens)
+        events, validation = Events(), evaluate and Validation(metric, evaluate)
+        fit = Fit(trainee.network, trainee.task, plan, folder, events, validation, stop)
+        return Fitting(fit, events, folder)
+
+    return make

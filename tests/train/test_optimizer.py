@@ -1,6 +1,7 @@
 """The optimiser's numbers, its state on disk and back, and the learning rate of each step."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -24,9 +25,7 @@ def parameters(seed=0):
     """Return two matrices and a vector."""
     generator = torch.Generator().manual_seed(seed)
     shapes = {"a.weight": (3, 5), "b.weight": (4, 2), "b.bias": (4,)}
-    return {
-        name: nn.Parameter(torch.randn(s, generator=generator)) for name, s in shapes.items()
-    }
+    return {name: nn.Parameter(torch.randn(s, generator=generator)) for name, s in shapes.items()}
 
 
 def take_steps(optimizer, trained, number, *, seed=1):
@@ -148,8 +147,8 @@ def test_the_rate_rises_to_the_recipes_value_and_then_never_rises(section, steps
     rates = [learning_rate(step, steps, section) for step in range(steps)]
     peak = rates.index(max(rates))
     assert all(0 < rate <= section.learning_rate for rate in rates)
-    assert all(a < b for a, b in zip(rates[:peak], rates[1 : peak + 1], strict=True))
-    assert all(a >= b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(rates[: peak + 1]))
+    assert all(a >= b for a, b in pairwise(rates[peak:]))
     if not isinstance(section.warmup, int) or section.warmup <= steps:
         assert max(rates) == section.learning_rate
 

@@ -39,7 +39,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
     def __call__(self, event: str, values: dict[str, Any]) -> None:
         """Show `event`."""
         match event:
-            case "start":
+            case "start" | "continue":
                 self._started(values)
             case "resume":
                 console.print(f"resumed after step {values['step']}")

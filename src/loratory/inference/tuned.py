@@ -93,8 +93,9 @@ class Tuned:
 
 def untrained(recipe: Recipe, labels: tuple[str, ...]) -> Tuned:
     """Return what training starts from: base, method and head as the recipe's seed draws them."""
-    compute = choose_compute(recipe.training)
-    base = load_base(recipe.base, device=compute.device, dtype=compute.dtype)
+    base = load_base(recipe.base)
+    compute = choose_compute(recipe.training, base.network.config.hidden_size)
+    base.network.move(compute.device, compute.dtype)
     task = make_task(recipe.task, labels, tokenizer=base.tokenizer, positions=base.positions)
     generator = torch.Generator().manual_seed(stream_seed(recipe.seed, "initialisation"))
     apply_method(base.network, recipe.method, generator)
@@ -134,16 +135,18 @@ def load_run(path: str | Path) -> Tuned:
             at=str(folder.path),
             fix=f"finish it with `loratory train --resume {folder.path}`",
         )
-    recipe = load_recipe(folder.recipe)
+    made_of = read_json(folder.environment)
+    # In the number format it was trained in, so that the same texts get the same answers.
+    precision = {"training.precision": made_of["compute"]["precision"]}
+    recipe = load_recipe(folder.recipe, precision)
     tuned = untrained(recipe, recipe.task.labels or ())
-    _require_same_base(tuned.base, folder)
+    _require_same_base(tuned.base, made_of["digests"]["base"])
     load_saved(tuned.base.network, recipe.method, adapter.path)
     tuned.base.network.eval()
     return tuned
 
 
-def _require_same_base(base: Base, folder: RunFolder) -> None:
-    trained_on = read_json(folder.environment)["digests"]["base"]
+def _require_same_base(base: Base, trained_on: str) -> None:
     if base.digest != trained_on:
         raise ModelError(
             "ADAPTER-BASE",

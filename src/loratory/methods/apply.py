@@ -34,6 +34,6 @@ def load_saved(network: Network, method: MethodSection, folder: Path) -> None:
     """Put what `save_trained` wrote into a network that the method was applied to."""
     match method:
         case LoraMethod():
-            peft_folder.load_adapter(network, folder)
+            peft_folder.load_adapter(network, method, folder)
         case _:
             assert_never(method)

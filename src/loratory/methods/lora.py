@@ -30,6 +30,20 @@ class LoraLinear(nn.Module):
         self.lora_A = nn.Parameter(torch.empty(r, base.in_features, device=device))
         self.lora_B = nn.Parameter(torch.zeros(base.out_features, r, device=device))
 
+    @property
+    def weight(self) -> Tensor:
+        """Refuse to be read past: some recurrent networks multiply by a layer's weight themselves.
+
+        Raises:
+            ConfigError: always, since the update would be left out.
+        """
+        raise ConfigError(
+            "CFG-TARGET",
+            "the base uses a target layer's weight by itself, which would leave the update out",
+            at="method.target_modules",
+            fix="name other layers; of Mamba, the recurrence's input: [in_proj]",
+        )
+
     def forward(self, x: Tensor) -> Tensor:
         """Add the scaled update to the base layer's output, `[..., in]` to `[..., out]`."""
         dropout = self.lora_dropout if self.training else 0.0

@@ -18,13 +18,17 @@ from loratory.errors import ModelError, NumericsError, SecurityError
 from loratory.methods.lora import LoraLinear
 from loratory.methods.targets import last_parts
 from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
+from loratory.models.checks import require_whole
 from loratory.models.network import Network
 from loratory.recipe.schema import LoraMethod
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-# Fields by which an adapter would have code imported by name.
-_IMPORTS = ("auto_mapping", "megatron_config", "megatron_core")
+# Fields by which an adapter would have code imported by name, and the harmless value that PEFT
+# writes into every adapter.
+_IMPORTS = {"auto_mapping": None, "megatron_config": None, "megatron_core": "megatron.core"}
+# Variants of LoRA whose tensors look like LoRA's and mean something else.
+_VARIANTS = ("use_rslora", "use_dora", "use_qalora", "rank_pattern", "alpha_pattern")
 
 
 def save_adapter(
@@ -32,21 +36,24 @@ def save_adapter(
 ) -> None:
     """Write what trains into `folder` as PEFT would; `heads` are the modules the task added."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {_key(name): tensor for name, tensor in trained_tensors(network).items()}
+    tensors = {
+        _key(name): _turned(network, name, tensor)
+        for name, tensor in trained_tensors(network).items()
+    }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     config = _peft_config(network, method, base=base, heads=heads)
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def load_adapter(network: Network, folder: Path) -> None:
-    """Put the folder's tensors into a network that the same method was applied to.
+def load_adapter(network: Network, method: LoraMethod, folder: Path) -> None:
+    """Put the folder's tensors into a network that `method` was applied to.
 
     Raises:
         SecurityError: the adapter is a pickle, or asks for code to be imported.
-        ModelError: its tensors are not the network's, by name or by shape.
+        ModelError: it is of another method, or its tensors are not the network's, by name or shape.
         NumericsError: a tensor holds values that are not finite.
     """
-    adapter_config(folder)
+    _require_same_method(adapter_config(folder), method, folder)
     names = {_key(name): name for name in trained_parameters(network)}
     tensors = _read_weights(folder)
     if different := sorted(tensors.keys() ^ names.keys()):
@@ -59,32 +66,33 @@ def load_adapter(network: Network, folder: Path) -> None:
             fix="load the adapter with the base, the method and the labels it was trained with",
         )
     parameters = trained_parameters(network)
-    for key, tensor in tensors.items():
-        _check_tensor(key, tensor, parameters[names[key]], folder)
-    load_trained(network, {names[key]: tensor for key, tensor in tensors.items()})
+    found = {names[key]: _turned(network, names[key], tensor) for key, tensor in tensors.items()}
+    for name, tensor in found.items():
+        _check_tensor(name, tensor, parameters[name], folder)
+    load_trained(network, found)
 
 
 def adapter_config(folder: Path) -> dict[str, Any]:
     """Return the folder's PEFT configuration; refuse one that would import code."""
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(
             "ADAPTER-FILE",
             f"the adapter's configuration cannot be read ({error})",
             at=str(path),
             fix="name a folder that holds adapter_config.json and adapter_model.safetensors",
         ) from None
-    for field in _IMPORTS:
-        if config.get(field) is not None:
+    for field, usual in _IMPORTS.items():
+        if config.get(field) not in (None, usual):
             raise SecurityError(
                 "SEC-IMPORT",
                 f"the adapter asks for code to be imported by its field {field!r}",
                 at=str(path),
                 fix=f"remove {field!r} from the file if you trust the adapter's weights",
             )
-    return dict(config)
+    return config
 
 
 def _peft_config(
@@ -111,6 +119,28 @@ def _peft_config(
     }
 
 
+def _require_same_method(config: dict[str, Any], method: LoraMethod, folder: Path) -> None:
+    found = {"r": config.get("r"), "lora_alpha": config.get("lora_alpha")}
+    found |= {field: config[field] for field in _VARIANTS if config.get(field)}
+    expected = {"r": method.r, "lora_alpha": method.lora_alpha}
+    if found != expected:
+        raise ModelError(
+            "ADAPTER-METHOD",
+            "the adapter was trained with another method",
+            at=str(folder / CONFIG),
+            got=found,
+            expected=str(expected),
+            fix="load the adapter with the method it was trained with; of LoRA's variants there "
+            "is none here",
+        )
+
+
+def _turned(network: Network, name: str, tensor: Tensor) -> Tensor:
+    """Turn a weight that transformers stores transposed: into its layout, or back into ours."""
+    layer, _, part = name.rpartition(".")
+    return tensor.T.contiguous() if part == "weight" and layer in network.transposed else tensor
+
+
 def _key(name: str) -> str:
     is_factor = name.endswith((".lora_A", ".lora_B"))
     return f"{_PREFIX}{name}.weight" if is_factor else f"{_PREFIX}{name}"
@@ -130,6 +160,7 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
                 fix="save it again with PEFT's save_pretrained(..., safe_serialization=True)",
             )
     try:
+        require_whole(path)
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(
@@ -140,8 +171,8 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _check_tensor(key: str, tensor: Tensor, parameter: Tensor, folder: Path) -> None:
-    at = f"{folder / WEIGHTS}, {key}"
+def _check_tensor(name: str, tensor: Tensor, parameter: Tensor, folder: Path) -> None:
+    at = f"{folder / WEIGHTS}, {_key(name)}"
     if tensor.shape != parameter.shape:
         raise ModelError(
             "ADAPTER-BASE",

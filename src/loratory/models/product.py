@@ -1,8 +1,15 @@
 """The product behind every frozen linear layer, by the fastest kernel the processor has for it."""
 
+import os
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+# oneDNN keeps a compiled kernel and its work space for each shape it has met, 1,024 of them unless
+# told otherwise before its first use. Flat batches have a new shape every step, so that would grow
+# to more than a gigabyte; the few dozen shapes of one step are all that is used again.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -8,7 +8,6 @@ from loratory.recipe.known_keys import ITEM, keys_of_section, known_keys
 from loratory.recipe.other_names import NOT_IN_A_RECIPE, OUR_KEYS, REMARKS
 from loratory.recipe.settings import KeyPath, dotted
 
-_LONGEST = 64  # characters: no longer name can be a misspelt key
 _CLOSE = 0.75
 
 
@@ -23,8 +22,6 @@ def advice_for(path: KeyPath) -> Advice:
     """Return what to do about the unknown key at `path`."""
     section, written = path[:-1], str(path[-1])
     name = _folded(written.rpartition(".")[2])
-    if len(written) > _LONGEST:
-        return _choice(section)
     return (
         _of_this_section(section, name, close=False)
         or _of_another_section(name)
@@ -59,7 +56,7 @@ def _of_another_tool(name: str, written: str) -> Advice | None:
     for theirs, ours in OUR_KEYS.items():
         if _folded(theirs) == name:
             remark = f" ({REMARKS[theirs]})" if theirs in REMARKS else ""
-            return Advice(f"`{written}` is called `{ours}` here{remark}", (ours,))
+            return Advice(f"{dotted((written,))} is called `{ours}` here{remark}", (ours,))
     for theirs, advice in NOT_IN_A_RECIPE.items():
         if _folded(theirs) == name:
             return Advice(advice)

@@ -89,7 +89,7 @@ def _text(path: Path, source: str) -> str:
     except ValueError as error:  # a name that no file can have
         raise _bad_file(source, f"the recipe cannot be read: {error}") from None
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(

@@ -13,11 +13,13 @@ from loratory.recipe.schema import TrainingSection
 
 # Computed at once: enough to keep the products large, little enough for caches and memory. Bytes of
 # one number of each token, so that a narrower format gets more tokens.
-_CPU_BYTES, _GPU_BYTES = 1024, 65536
+_CPU_BYTES, _GPU_BYTES = 768, 65536
 # How much faster bfloat16 must be before it is chosen, for its rounding is a real cost. Processors
 # with instructions for it come out near 2, those without near a quarter: no close race.
 _WORTHWHILE = 1.4
-_SHAPE = (256, 1024, 1024)
+# Narrower networks are kept waiting by other things than their products.
+_WIDE_ENOUGH = 256
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ class Compute:
         return str(self.dtype).removeprefix("torch.")
 
 
-def choose_compute(training: TrainingSection) -> Compute:
+def choose_compute(training: TrainingSection, width: int) -> Compute:
     """Follow the recipe where it says something, and measure where it says `auto`.
+
+    `width` is the base's hidden size: what is measured are products of that width.
 
     Raises:
         ConfigError: the recipe asks for a GPU and there is none.
@@ -45,7 +49,7 @@ def choose_compute(training: TrainingSection) -> Compute:
     torch.set_num_threads(threads)
     device = _device(training.device)
     if training.precision == "auto":
-        dtype = torch.bfloat16 if _bfloat16_is_faster(device) else torch.float32
+        dtype = torch.bfloat16 if _bfloat16_is_faster(device, width) else torch.float32
     else:
         dtype = getattr(torch, training.precision)
     usual = (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // dtype.itemsize
@@ -74,15 +78,16 @@ def _device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def _bfloat16_is_faster(device: torch.device) -> bool:
+def _bfloat16_is_faster(device: torch.device, width: int) -> bool:
     """Multiply in both formats and compare; some processors only emulate bfloat16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    rows, inner, columns = _SHAPE
+    if width < _WIDE_ENOUGH:
+        return False
     best = {torch.float32: math.inf, torch.bfloat16: math.inf}
-    for _ in range(5):
+    for _ in range(10):
         for dtype, least in best.items():
-            a, b = torch.ones(rows, inner, dtype=dtype), torch.ones(columns, inner, dtype=dtype)
+            a, b = torch.ones(_ROWS, width, dtype=dtype), torch.ones(width, width, dtype=dtype)
             start = time.perf_counter()
             product(a, b)
             best[dtype] = min(least, time.perf_counter() - start)

@@ -1,0 +1,140 @@
+"""A killed run goes on as if nothing had happened: byte for byte, wherever the kill fell.
+
+Every run is ended by SIGKILL at random times, once or several times in a row, and resumed until it
+is finished; then its checkpoints, its adapter and its predictions are compared with those of a run
+that nobody touched.
+"""
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from loratory.runs.log import read_events
+from loratory.runs.published import open_published
+
+RUNS = 20
+PARTS = ("last", "best", "adapter", "predictions")
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    paths = [path for part in PARTS for path in (run / part).rglob("*") if path.is_file()]
+    return {str(path.relative_to(run)): path.read_bytes() for path in paths}
+
+
+def is_inside_a_save(run: Path) -> bool:
+    """Tell whether a kill left a copy half-written, or half put in its place."""
+    return any((run / f"{part}.{state}").exists() for part in PARTS for state in ("new", "old"))
+
+
+class Torture:
+    """Kills runs of one recipe, and counts where the kills fell."""
+
+    def __init__(self, begin, killed, recipe, seed):
+        self.begin, self.killed, self.recipe = begin, killed, recipe
+        self.random = random.Random(seed)
+        self.kills = self.saves = 0
+        self.steps: list[int] = []
+        self.span = (0.0, 1.0)
+
+    def measure(self, out: Path) -> None:
+        """Run without a kill, and note from when to when it computes."""
+        began = time.time()
+        ended = self.begin("train", self.recipe, "--out", out).wait()
+        assert ended.code == 0, ended.err
+        times = [event["time"] - began for event in read_events(out / "log.jsonl")]
+        self.span = (times[0], times[-1])
+
+    def ruin(self, out: Path, kills: int) -> None:
+        """Start a run, kill it that often, and bring it to its end."""
+        for _ in range(kills):
+            arguments = ["--resume", out] if (out / "recipe.yaml").is_file() else [self.recipe]
+            arguments += [] if arguments[0] == "--resume" else ["--out", out]
+            moment = time.monotonic() + self.random.uniform(*self.span)
+            process = self.begin("train", *arguments)
+            if self.killed(process, lambda end=moment: time.monotonic() > end).code == -9:
+                self.look_at(out)
+        # Everything that is compared is there before result.json is.
+        process = self.begin("train", "--resume", out)
+        ended = self.killed(process, (out / "result.json").exists)
+        assert ended.code in {-9, 0}, ended.err
+
+    def look_at(self, out: Path) -> None:
+        self.kills += 1
+        self.saves += is_inside_a_save(out)
+        for part in ("last", "best"):
+            open_published(out / part)
+        if (out / "log.jsonl").exists():
+            steps = [e["step"] for e in read_events(out / "log.jsonl") if e["event"] == "step"]
+            self.steps.append(max(steps, default=0))
+
+
+def torture(torment: Torture, reference: dict[str, bytes], folder: Path, kills) -> str:
+    """Ruin as many runs as `kills` has numbers; return what happened in words."""
+    torment.measure(folder / "measured")
+    assert contents(folder / "measured") == reference
+    equal = 0
+    for number, times in enumerate(kills):
+        torment.ruin(folder / f"run-{number}", times)
+        equal += contents(folder / f"run-{number}") == reference
+    said = (
+        f"N = {len(kills)} runs, {torment.kills} kills, {torment.saves} of them inside a save, "
+        f"after {len(set(torment.steps))} different steps: {equal} of {len(kills)} equal"
+    )
+    assert equal == len(kills), said
+    assert torment.kills >= len(kills)
+    assert torment.saves > 0
+    assert len(set(torment.steps)) > len(kills) // 4
+    return said
+
+
+@pytest.fixture
+def reference(film_run):
+    """Return the bytes of a run that nobody touched, made by another process."""
+    found = contents(film_run)
+    assert len(found) == 4 + 4 + 3 + 2
+    return found
+
+
+def test_twenty_killed_runs_end_in_the_same_bytes(
+    begin, killed, film_recipe, reference, tmp_path, capsys
+):
+    torment = Torture(begin, killed, film_recipe, seed=0)
+    said = torture(torment, reference, tmp_path, [1 + (n % 3) for n in range(RUNS)])
+    with capsys.disabled():
+        sys.stdout.write(f"\n{said}\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_twenty_killed_runs_of_fresh_processes_end_in_the_same_bytes(
+    begin_fresh, killed, film_recipe, reference, tmp_path, capsys
+):
+    torment = Torture(begin_fresh, killed, film_recipe, seed=1)
+    said = torture(torment, reference, tmp_path, [1 + (n % 3 == 0) for n in range(RUNS)])
+    with capsys.disabled():
+        sys.stdout.write(f"\n{said}\n")
+
+
+def test_a_run_that_is_killed_again_and_again_comes_to_its_end(
+    begin, killed, film_recipe, reference, tmp_path
+):
+    """Each attempt dies after its next step: no attempt may fall behind the one before."""
+    out, steps = tmp_path / "run", 0
+    for attempt in range(1, 100):
+        arguments = ("--resume", out) if attempt > 1 else (film_recipe, "--out", out)
+
+        def further(after=steps):
+            if not (out / "last" / "manifest.json").exists():
+                return False
+            return f'"step": {after + 1},' in (out / "log.jsonl").read_text()
+
+        if killed(begin("train", *arguments), further).code == 0:
+            break
+        reached = [e["step"] for e in read_events(out / "log.jsonl") if e["event"] == "step"]
+        assert steps < max(reached)
+        steps = open_published(out / "last").info["step"]
+    assert attempt > 6
+    assert contents(out) == reference

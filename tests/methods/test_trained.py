@@ -1,0 +1,54 @@
+"""The tensors that train: named, copied, put back, counted."""
+
+import pytest
+import torch
+from torch import nn
+
+from loratory.methods.trained import (
+    load_trained,
+    parameter_counts,
+    trained_parameters,
+    trained_tensors,
+)
+
+
+@pytest.fixture
+def network():
+    """Return two layers that share a bias, of which the second's weight trains."""
+    network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4)).requires_grad_(requires_grad=False)
+    network[1].bias = network[0].bias
+    network[1].weight.requires_grad_()
+    return network
+
+
+def test_only_what_trains_is_named(network):
+    assert {name: p is network[1].weight for name, p in trained_parameters(network).items()} == {
+        "1.weight": True
+    }
+
+
+def test_the_tensors_are_copies(network):
+    (tensor,) = trained_tensors(network).values()
+    assert torch.equal(tensor, network[1].weight)
+    tensor.zero_()
+    assert network[1].weight.any()
+
+
+def test_copies_put_back_restore_every_bit_and_nothing_else(network):
+    before = trained_tensors(network)
+    frozen = network[0].weight.clone()
+    network[1].weight.data.normal_()
+    network[0].weight.data.add_(1)
+    load_trained(network, before)
+    assert torch.equal(network[1].weight, before["1.weight"])
+    assert torch.equal(network[0].weight, frozen + 1)
+
+
+@pytest.mark.parametrize("names", [[], ["0.weight"], ["1.weight", "2.weight"]], ids=str)
+def test_other_names_are_refused(network, names):
+    with pytest.raises(KeyError, match="not the same tensors"):
+        load_trained(network, dict.fromkeys(names, torch.zeros(4, 4)))
+
+
+def test_tied_tensors_are_counted_once(network):
+    assert parameter_counts(network) == (16, 3 * 4 + 4 + 4 * 4)
