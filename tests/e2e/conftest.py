@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +65,10 @@ class ForkedProcess:
         server.stdin.flush()
         self.pid = int(server.stdout.readline())
 
+    def send(self, number: int) -> None:
+        """Send a signal; signal 0 only asks whether the process is there."""
+        os.kill(self.pid, number)
+
     def wait(self) -> Ended:
         code = int(self.server.stdout.readline())
         seconds = time.monotonic() - self.start
@@ -79,7 +84,12 @@ class FreshProcess:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
         )
-        self.pid = self.process.pid
+
+    def send(self, number: int) -> None:
+        """Send a signal; signal 0 only asks whether the process is there."""
+        if self.process.poll() is not None:
+            raise ProcessLookupError
+        self.process.send_signal(number)
 
     def wait(self) -> Ended:
         out, err = self.process.communicate()
@@ -110,13 +120,14 @@ def begin_fresh():
 
 @pytest.fixture
 def signalled():
-    """Return a function that ends a process once a condition holds, and waits for its end."""
+    """Return a function that sends a signal once a condition holds, and waits for the end."""
 
     def send(process, number, when):
-        limit = time.monotonic() + 60
-        while not when() and time.monotonic() < limit:
-            time.sleep(0.002)
-        os.kill(process.pid, number)
+        with suppress(ProcessLookupError):
+            while not when():
+                process.send(0)
+                time.sleep(0.002)
+            process.send(number)
         return process.wait()
 
     return send

@@ -31,7 +31,7 @@ def test_the_public_names_are_these():
 
 
 def test_errors_are_those_of_the_command_line(film_recipe, tmp_path):
-    with pytest.raises(ConfigError, match="CFG-UNKNOWN.*epoch"):
+    with pytest.raises(ConfigError, match=r"CFG-UNKNOWN.*epoch"):
         loratory.train(film_recipe, {"training.epoch": 1})
     with pytest.raises(RunError, match="RUN-FOLDER"):
         loratory.load(tmp_path)

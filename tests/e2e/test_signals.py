@@ -16,11 +16,7 @@ def contents(run):
 
 def has_stepped(run, step):
     log = run / "log.jsonl"
-    return lambda: (
-        log.exists()
-        and f'"event": "step"' in log.read_text()
-        and (f'"step": {step},' in log.read_text())
-    )
+    return lambda: log.exists() and f'"step": {step},' in log.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -38,7 +34,8 @@ def test_a_signal_saves_and_says_how_to_go_on(
         f"saved, at {run}"
     )
     assert fix == f"fix: go on with `loratory train --resume {run}`"
-    assert ended.out == "" and "Traceback" not in ended.err
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
     assert not (run / "result.json").exists()
     assert begin("train", "--resume", run).wait().code == 0
     assert contents(run) == contents(film_run)
@@ -54,19 +51,3 @@ def test_a_fresh_process_stops_like_one_that_was_forked(
     ended = signalled(process, signal.SIGINT, has_stepped(run, 2))
     assert (ended.code, ended.out) == (130, "")
     assert f"go on with `loratory train --resume {run}`" in ended.err
-
-
-def test_a_signal_before_the_run_has_begun_leaves_nothing(begin_fresh, signalled, tmp_path):
-    """While a base is still being read there is nothing to save, and nothing to go on with."""
-    out = tmp_path / "run"
-    (tmp_path / "pipe.csv").mkdir()
-    process = begin_fresh("train", "quickstart", "--out", out)
-    ended = signalled(process, signal.SIGINT, lambda: "torch" in maps(process.pid))
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
-    assert not out.exists()
-
-
-def maps(pid):
-    with open(f"/proc/{pid}/maps") as file:
-        return file.read()

@@ -1,5 +1,6 @@
 """Which rows are computed together. Everything here is a pure function of its arguments."""
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -28,10 +29,17 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 
 
 def split_by_tokens(lengths: Sequence[int], most: int) -> Iterator[slice]:
-    """Cut rows of these `lengths` into runs of at most `most` tokens; a longer row stands alone."""
+    """Cut rows of these `lengths` into runs of at most `most` tokens; a longer row stands alone.
+
+    The runs are about equally long: a short remainder would cost almost as much as a full one.
+    """
+    total = sum(lengths)
+    runs = max(1, math.ceil(total / most))
+    # Half a longest row above the mean, so that rounding to whole rows makes no further run.
+    fair = min(most, math.ceil(total / runs) + max(lengths, default=0) // 2)
     start, tokens = 0, 0
     for index, length in enumerate(lengths):
-        if tokens and tokens + length > most:
+        if tokens and tokens + length > fair:
             yield slice(start, index)
             start, tokens = index, 0
         tokens += length

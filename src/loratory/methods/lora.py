@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from loratory.errors import ConfigError
 from loratory.methods.lora_product import LoraProduct
-from loratory.methods.targets import target_names
+from loratory.methods.targets import ends_in, target_names
 from loratory.models.network import Network
 from loratory.recipe.schema import LoraMethod
 
@@ -96,11 +96,7 @@ def _check_rank(name: str, layer: nn.Linear, r: int) -> None:
 
 
 def _train_in_full(network: Network, ending: str) -> None:
-    found = [
-        module
-        for name, module in network.named_modules()
-        if name == ending or name.endswith(f".{ending}")
-    ]
+    found = [module for name, module in network.named_modules() if ends_in(name, ending)]
     if not any(True for module in found for _ in module.parameters()):
         problem = f"no module with weights is called {ending!r}"
     elif any(isinstance(part, LoraLinear) for module in found for part in module.modules()):

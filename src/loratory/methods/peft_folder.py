@@ -16,7 +16,7 @@ from torch import Tensor
 
 from loratory.errors import ModelError, NumericsError, SecurityError
 from loratory.methods.lora import LoraLinear
-from loratory.methods.targets import last_parts
+from loratory.methods.targets import ends_in, last_parts
 from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
 from loratory.models.checks import require_whole
 from loratory.models.network import Network
@@ -100,6 +100,11 @@ def _peft_config(
 ) -> dict[str, Any]:
     adapted = [name for name, part in network.named_modules() if isinstance(part, LoraLinear)]
     targets = method.target_modules
+    saved = [
+        name
+        for name, _ in network.named_modules()
+        if any(ends_in(name, ending) for ending in method.modules_to_save)
+    ]
     return {
         "peft_type": "LORA",
         "task_type": "SEQ_CLS" if "score" in heads else None,
@@ -110,7 +115,8 @@ def _peft_config(
         "lora_dropout": method.lora_dropout,
         # PEFT would resolve all-linear against its own class, which may have other layers.
         "target_modules": last_parts(adapted) if targets == "all-linear" else targets,
-        "modules_to_save": [*heads, *method.modules_to_save] or None,
+        # By their full names: PEFT would take `norm` for `input_layernorm` too.
+        "modules_to_save": [*heads, *saved] or None,
         "bias": "none",
         "fan_in_fan_out": bool(network.transposed.intersection(adapted)),
         "init_lora_weights": True,

@@ -32,9 +32,9 @@ def target_names(network: Network, targets: str | Sequence[str]) -> list[str]:
             raise _no_layer(targets, linears)
         return found
     for target in targets:
-        if not any(_ends_in(name, target) for name in linears):
+        if not any(ends_in(name, target) for name in linears):
             raise _no_layer(target, linears)
-    return [name for name in linears if any(_ends_in(name, target) for target in targets)]
+    return [name for name in linears if any(ends_in(name, target) for target in targets)]
 
 
 def last_parts(names: Sequence[str]) -> list[str]:
@@ -42,7 +42,8 @@ def last_parts(names: Sequence[str]) -> list[str]:
     return sorted({name.rpartition(".")[2] for name in names})
 
 
-def _ends_in(name: str, target: str) -> bool:
+def ends_in(name: str, target: str) -> bool:
+    """Tell whether `target` is the whole name or its last parts."""
     return name == target or name.endswith(f".{target}")
 
 

@@ -6,11 +6,12 @@ Nothing here imports torch: a wrong recipe is refused before anything heavy is l
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AllowInfNan,
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    FiniteFloat,
+    StrictFloat,
     StrictInt,
     StrictStr,
     model_validator,
@@ -18,7 +19,8 @@ from pydantic import (
 
 SplitName = Literal["train", "validation", "test"]
 Whole = Annotated[StrictInt, Field(ge=1)]
-Share = Annotated[FiniteFloat, Field(gt=0, lt=1)]
+Number = Annotated[StrictFloat, AllowInfNan(allow_inf_nan=False)]
+Share = Annotated[Number, Field(gt=0, lt=1)]
 
 
 class Section(BaseModel):
@@ -118,7 +120,8 @@ class DataSection(Section):
     """Malformed rows that are left out and counted before the run is refused."""
 
     leaks: Literal["refuse", "warn"] = "refuse"
-    """What to do when a text stands in the training rows and in a split that is scored."""
+    """What to do when a text stands in the training rows and in a split that is scored. Of a named
+    set's own repeats, up to 2 % of a split are only warned of."""
 
     conflicts: Literal["refuse", "warn"] = "warn"
     """What to do when one text carries different labels."""
@@ -145,10 +148,10 @@ class LoraMethod(Section):
     r: Whole = 8
     """Rank of the update."""
 
-    lora_alpha: Annotated[FiniteFloat, Field(gt=0)] = 16.0
+    lora_alpha: Annotated[Number, Field(gt=0)] = 16.0
     """The update is scaled by lora_alpha / r."""
 
-    lora_dropout: Annotated[FiniteFloat, Field(ge=0, lt=1)] = 0.0
+    lora_dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     """Dropout on the update's input while training."""
 
     target_modules: StrictStr | Annotated[tuple[StrictStr, ...], Field(min_length=1)] = "all-linear"
@@ -178,28 +181,31 @@ class TrainingSection(Section):
     """Tokens computed at once, to save memory: a step of more is accumulated, its gradient stays
     the same. Absent: what suits the device."""
 
-    learning_rate: Annotated[FiniteFloat, Field(gt=0)] = 5.0e-4
+    learning_rate: Annotated[Number, Field(gt=0)] = 5.0e-4
     """Highest learning rate."""
+
+    head_learning_rate: Annotated[Number, Field(gt=0)] | None = None
+    """Highest learning rate of the task's head; absent: learning_rate."""
 
     schedule: Literal["linear", "cosine", "constant"] = "cosine"
     """How the learning rate falls to zero after the warm-up."""
 
-    warmup: Annotated[StrictInt, Field(ge=0)] | Annotated[FiniteFloat, Field(ge=0, lt=1)] = 0.05
+    warmup: Annotated[StrictInt, Field(ge=0)] | Annotated[Number, Field(ge=0, lt=1)] = 0.05
     """Steps, or share of the steps, over which the learning rate rises."""
 
-    weight_decay: Annotated[FiniteFloat, Field(ge=0)] = 0.0
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     """AdamW's decoupled weight decay, on matrices only."""
 
-    beta1: Annotated[FiniteFloat, Field(ge=0, lt=1)] = 0.9
+    beta1: Annotated[Number, Field(ge=0, lt=1)] = 0.9
     """AdamW's decay of the gradient's mean."""
 
-    beta2: Annotated[FiniteFloat, Field(ge=0, lt=1)] = 0.999
+    beta2: Annotated[Number, Field(ge=0, lt=1)] = 0.999
     """AdamW's decay of the gradient's square."""
 
-    epsilon: Annotated[FiniteFloat, Field(gt=0)] = 1.0e-8
+    epsilon: Annotated[Number, Field(gt=0)] = 1.0e-8
     """AdamW's term against division by zero."""
 
-    max_grad_norm: Annotated[FiniteFloat, Field(gt=0)] | None = 1.0
+    max_grad_norm: Annotated[Number, Field(gt=0)] | None = 1.0
     """Norm to which a larger gradient is scaled down; null: no clipping."""
 
     evaluate_every: Every = "epoch"

@@ -13,7 +13,7 @@ from loratory.recipe.schema import TrainingSection
 
 # Computed at once: enough to keep the products large, little enough for caches and memory. Bytes of
 # one number of each token, so that a narrower format gets more tokens.
-_CPU_BYTES, _GPU_BYTES = 768, 65536
+_CPU_BYTES, _GPU_BYTES = 1024, 65536
 # How much faster bfloat16 must be before it is chosen, for its rounding is a real cost. Processors
 # with instructions for it come out near 2, those without near a quarter: no close race.
 _WORTHWHILE = 1.4

@@ -62,7 +62,8 @@ class Fit:
             NumericsError: a loss, a gradient or a weight is not finite.
             RunError, ResourceError: a checkpoint cannot be read or written.
         """
-        optimizer = make_optimizer(trained_parameters(self.network), self.plan.training)
+        parameters = trained_parameters(self.network)
+        optimizer = make_optimizer(parameters, self.plan.training, self.task.heads)
         state = self._resume(optimizer)
         if state.finished:
             return state
