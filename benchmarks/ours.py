@@ -19,9 +19,7 @@ def start_adapter(rows: Path, folder: Path) -> tuple[str, float]:
     recipe = _recipe(rows)
     tuned = untrained(recipe, ("negative", "positive"))
     base = str(tuned.base.source.folder)
-    save_trained(
-        tuned.base.network, recipe.method, folder, base=base, heads=tuned.task.heads
-    )
+    save_trained(tuned.base.network, recipe.method, folder, base=base, heads=tuned.task.heads)
     return base, _loss(tuned, rows)
 
 

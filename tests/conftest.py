@@ -229,7 +229,8 @@ def loratory(monkeypatch, capsys):
 
     def run(*arguments, stdin=""):
         monkeypatch.setattr(sys, "argv", ["loratory", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        given = io.StringIO(stdin) if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", given)
         with pytest.raises(SystemExit) as ended:
             main()
         return Ran(ended.value.code, *capsys.readouterr())

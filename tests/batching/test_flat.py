@@ -4,6 +4,7 @@ The reference is transformers' own sequence classifier with PEFT's own LoRA, on 
 the end and an attention mask.
 """
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -47,15 +48,12 @@ class Twins:
 
     def stock_parameters(self):
         """Return the parameters of PEFT that train, by our names."""
-        parts = ("base_model.model.", ".modules_to_save", ".default")
-        named = {}
-        for name, parameter in self.stock.named_parameters():
-            if parameter.requires_grad:
-                for part in parts:
-                    name = name.replace(part, "")
-                is_factor = name.endswith(("lora_A.weight", "lora_B.weight"))
-                named[name.removesuffix(".weight") if is_factor else name] = parameter
-        return named
+        theirs = re.compile(r"base_model\.model\.|\.modules_to_save\.default|\.default\.weight")
+        return {
+            theirs.sub("", name): parameter
+            for name, parameter in self.stock.named_parameters()
+            if parameter.requires_grad
+        }
 
     def stock_loss_and_gradients(self, rows):
         """Return the mean loss of the padded batch, and its gradients by our names."""
@@ -63,7 +61,7 @@ class Twins:
         texts = [torch.tensor(row.tokens) for row in rows]
         logits = self.stock(
             input_ids=pad_sequence(texts, batch_first=True, padding_value=PADDING),
-            attention_mask=pad_sequence([torch.ones_like(text) for text in texts], True),
+            attention_mask=pad_sequence(list(map(torch.ones_like, texts)), batch_first=True),
         ).logits
         loss = F.cross_entropy(logits, torch.tensor([row.targets[0] for row in rows]))
         loss.backward()
@@ -141,7 +139,7 @@ class GradientsOnly(torch.optim.SGD):
     def __init__(self, parameters):
         self.parameters = parameters
         self.steps = []
-        super().__init__(parameters.values(), lr=0)
+        super().__init__([{"params": [*parameters.values()], "lr_scale": 1.0}], lr=0)
 
     def step(self):
         self.steps.append({name: p.grad.clone() for name, p in self.parameters.items()})

@@ -63,7 +63,15 @@ def test_only_a_single_row_may_be_above_the_budget(lengths, most):
 
 
 @given(lengths=LENGTHS, most=st.integers(1, 60))
-def test_a_part_ends_only_where_the_next_row_would_not_fit(lengths, most):
-    for part in split_by_tokens(lengths, most):
-        if part.stop < len(lengths):
-            assert sum(lengths[part.start : part.stop + 1]) > most
+def test_parts_are_hardly_more_than_when_each_is_filled_to_the_brim(lengths, most):
+    filled, tokens = 0, most
+    for length in lengths:
+        tokens += length
+        if tokens > most:
+            filled, tokens = filled + 1, length
+    assert filled <= len(list(split_by_tokens(lengths, most))) <= filled + 1
+
+
+def test_parts_are_about_equally_long_and_leave_no_short_remainder():
+    parts = list(split_by_tokens([10] * 26, 100))
+    assert [part.stop - part.start for part in parts] == [9, 9, 8]

@@ -59,7 +59,7 @@ class ForkedProcess:
         self.server, self.start = server, time.monotonic()
         self.out, self.err = folder / "out", folder / "err"
         for path in (self.out, self.err):
-            path.unlink(missing_ok=True)
+            path.write_text("")
         job = {"arguments": arguments, "files": ["/dev/null", str(self.out), str(self.err)]}
         server.stdin.write(json.dumps(job) + "\n")
         server.stdin.flush()

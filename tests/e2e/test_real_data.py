@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from loratory.metrics.predictions import read_predictions
+
 LIGHT = (
     "task.too_long=truncate",
     "training.threads=1",
@@ -36,8 +38,8 @@ def test_a_shipped_recipe_finishes_on_real_rows(loratory, shared_data, gpt2_fold
     assert result["stopped"] == "finished"
     assert 0 <= result["metrics"]["accuracy"] <= 1
     assert (out / "report.html").stat().st_size > 10_000
-    places = [json.loads(line) for line in (out / "predictions" / "validation.jsonl").open()]
-    assert {place["target"] for place in places} == set(labels)
+    predictions = read_predictions(out / "predictions" / "validation.jsonl")
+    assert {line.target for line in predictions} == set(labels)
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -1,4 +1,4 @@
-"""Loading a base: transformers' own weights in linear layers, frozen, or an error with its place."""
+"""Loading a base: the folder's weights in frozen linear layers, or an error with its place."""
 
 import json
 

@@ -76,7 +76,8 @@ def test_a_model_that_was_downloaded_before_needs_no_hub(in_hub_cache):
     assert load_base("distilgpt2").network.flat
 
 
-def test_every_known_model_is_listed_and_offline_only_the_downloaded_ones_are_there(in_hub_cache):
+@pytest.mark.usefixtures("in_hub_cache")
+def test_every_known_model_is_listed_and_offline_only_the_downloaded_ones_are_there():
     models = known_models()
     assert [model.name for model in models] == [SMOLLM2_135M, *HUB_MODELS]
     assert "wheel" in models[0].source

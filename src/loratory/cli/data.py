@@ -84,4 +84,4 @@ def _show(found: "DataAudit") -> None:
         print_text(f"{split}: {source}")
     for (a, b), count in found.rows.shared.items():
         print_text(f"texts in both {a} and {b}: {count:,}")
-    print_text(f"texts with different labels: {len(found.rows.conflicts):,}")
+    print_text(f"rows with another label than their text had before: {len(found.rows.conflicts):,}")

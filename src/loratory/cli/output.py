@@ -10,7 +10,8 @@ from rich.table import Table
 
 from loratory.errors import LoratoryError
 
-console = Console(stderr=True, highlight=False)
+# Lines are never broken: what is longer than the screen is often a path, to be copied.
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Recipe = Annotated[str, typer.Argument(help="A recipe file, or the name of one that comes along.")]
 Overrides = Annotated[
@@ -40,8 +41,8 @@ def print_error(error: LoratoryError, *, as_json: bool) -> None:
     """Print the error's two lines; with `--json` standard output says it too."""
     if as_json:
         print_json({"error": {"code": error.code, "message": error.headline, "fix": error.fix}})
-    console.print(error.headline, markup=False, style="bold red", soft_wrap=True)
-    console.print(f"fix: {error.fix}", markup=False, soft_wrap=True)
+    console.print(error.headline, markup=False, style="bold red")
+    console.print(f"fix: {error.fix}", markup=False)
 
 
 def with_interval(value: float, interval: tuple[float, float] | list[float] | None) -> str:

@@ -60,11 +60,13 @@ def flat_attention(  # noqa: PLR0913 - transformers fixes the arguments
     # Split and joined once each: a slice per text would cost a whole sequence of zeros in backward.
     texts = zip(*(part.to(wide).split(lengths, dim=2) for part in (query, key, value)), strict=True)
     mixed = []
-    for length, text in zip(lengths, texts, strict=True):
+    for length, (text_query, text_key, text_value) in zip(lengths, texts, strict=True):
         mask = _window_mask(length, sliding_window, query.device)
         mixed.append(
             F.scaled_dot_product_attention(
-                *text,
+                text_query,
+                text_key,
+                text_value,
                 attn_mask=mask,
                 dropout_p=dropout,
                 is_causal=mask is None,

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# oneDNN keeps a compiled kernel and its work space for each shape it has met, 1,024 of them unless
-# told otherwise before its first use. Flat batches have a new shape every step, so that would grow
-# to more than a gigabyte; the few dozen shapes of one step are all that is used again.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+# oneDNN, and PyTorch's layer above it, keep a compiled kernel and its work space for each shape they
+# have met, 1,024 of them unless told otherwise before their first use. Flat batches have a new shape
+# every step, so that would grow to a gigabyte; the few dozen of one step are all that is used again.
+for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_cache, "64")
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -6,8 +6,8 @@ Nothing here imports torch: a wrong recipe is refused before anything heavy is l
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AllowInfNan,
     AfterValidator,
+    AllowInfNan,
     BaseModel,
     ConfigDict,
     Field,
@@ -183,9 +183,6 @@ class TrainingSection(Section):
 
     learning_rate: Annotated[Number, Field(gt=0)] = 5.0e-4
     """Highest learning rate."""
-
-    head_learning_rate: Annotated[Number, Field(gt=0)] | None = None
-    """Highest learning rate of the task's head; absent: learning_rate."""
 
     schedule: Literal["linear", "cosine", "constant"] = "cosine"
     """How the learning rate falls to zero after the warm-up."""

@@ -62,8 +62,7 @@ class Fit:
             NumericsError: a loss, a gradient or a weight is not finite.
             RunError, ResourceError: a checkpoint cannot be read or written.
         """
-        parameters = trained_parameters(self.network)
-        optimizer = make_optimizer(parameters, self.plan.training, self.task.heads)
+        optimizer = make_optimizer(trained_parameters(self.network), self.plan.training)
         state = self._resume(optimizer)
         if state.finished:
             return state

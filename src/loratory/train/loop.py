@@ -20,7 +20,7 @@ from loratory.models.network import Network
 from loratory.recipe.schema import TrainingSection
 from loratory.recipe.streams import stream_seed
 from loratory.tasks.task import Task
-from loratory.train.optimizer import learning_rate, set_learning_rate
+from loratory.train.optimizer import learning_rate
 
 _LAYER = re.compile(r"\.(\d+)\.")
 _LAYER_GROUPS = 3
@@ -105,7 +105,8 @@ def updates(
         _require_finite(step, loss=total, grad_norm=norm)
         _clip(parameters, norm, plan.training.max_grad_norm)
         rate = learning_rate(step, plan.steps, plan.training)
-        set_learning_rate(optimizer, rate)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
         optimizer.step()
         optimizer.zero_grad()
         yield Update(

@@ -4,8 +4,7 @@ Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", arXiv:1711.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,35 +16,22 @@ _STEP = "step"
 
 
 def make_optimizer(
-    parameters: Mapping[str, nn.Parameter], training: TrainingSection, heads: Sequence[str] = ()
+    parameters: Mapping[str, nn.Parameter], training: TrainingSection
 ) -> torch.optim.AdamW:
-    """Return AdamW over `parameters`; only matrices are decayed.
-
-    `heads` are the modules the task added. A group's `lr_scale` is its share of the learning rate.
-    """
-    head_rate = training.head_learning_rate or training.learning_rate
-    groups: defaultdict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
-    for name, parameter in parameters.items():
-        of_head = name.partition(".")[0] in heads
-        scale = head_rate / training.learning_rate if of_head else 1.0
-        decay = training.weight_decay if parameter.ndim > 1 else 0.0
-        groups[scale, decay].append(parameter)
+    """Return AdamW over `parameters`; only matrices are decayed."""
+    decayed = [parameter for parameter in parameters.values() if parameter.ndim > 1]
+    others = [parameter for parameter in parameters.values() if parameter.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": training.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(
-        [
-            {"params": members, "lr_scale": scale, "weight_decay": decay}
-            for (scale, decay), members in groups.items()
-        ],
+        [group for group in groups if group["params"]],
         lr=training.learning_rate,
         betas=(training.beta1, training.beta2),
         eps=training.epsilon,
         fused=True,
     )
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group its share of `rate`."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["lr_scale"]
 
 
 def learning_rate(step: int, steps: int, training: TrainingSection) -> float:
