@@ -6,21 +6,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from loratory.inference.tuned import Tuned, untrained
+from loratory.data.load import load_dataset
+from loratory.inference.tuned import untrained
 from loratory.methods.apply import save_trained
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import Recipe
 
 BASE = "smollm2-135m"
 
 
 def start_adapter(rows: Path, folder: Path) -> tuple[str, float]:
     """Write the adapter that training starts from; return the base's folder and its first loss."""
-    recipe = _recipe(rows)
+    # In the peer's number format, so that the two first losses can be compared.
+    recipe = load_recipe("quickstart", [*_settings(rows), "training.precision=float32"])
     tuned = untrained(recipe, ("negative", "positive"))
     base = str(tuned.base.source.folder)
     save_trained(tuned.base.network, recipe.method, folder, base=base, heads=tuned.task.heads)
-    return base, _loss(tuned, rows)
+    test = load_dataset(recipe.data, tuned.labels).rows("test")[:32]
+    return base, tuned.evaluate(test, tuned.task.encode(test)).loss
 
 
 def run(rows: Path, out: Path) -> dict[str, Any]:
@@ -53,15 +55,3 @@ def _settings(rows: Path) -> list[str]:
         f"data.test={rows / 'test.jsonl'}",
         "training.select=null",
     ]
-
-
-def _recipe(rows: Path) -> Recipe:
-    return load_recipe("quickstart", _settings(rows))
-
-
-def _loss(tuned: Tuned, rows: Path) -> float:
-    """Return the mean loss of the first 32 test rows before training."""
-    from loratory.data.load import load_dataset
-
-    test = load_dataset(_recipe(rows).data, tuned.labels).rows("test")[:32]
-    return tuned.evaluate(test, tuned.task.encode(test)).loss

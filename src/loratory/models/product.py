@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# oneDNN, and PyTorch's layer above it, keep a compiled kernel and its work space for each shape they
-# have met, 1,024 of them unless told otherwise before their first use. Flat batches have a new shape
-# every step, so that would grow to a gigabyte; the few dozen of one step are all that is used again.
+# oneDNN, and PyTorch's layer above it, keep a compiled kernel and its work space for each shape met:
+# 1,024 of them, unless told otherwise before their first use. Flat batches have a new shape every
+# step, so that would grow to a gigabyte; only the few dozen of a step are used again.
 for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
     os.environ.setdefault(_cache, "64")
 
