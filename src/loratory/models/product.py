@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# oneDNN, and PyTorch's layer above it, keep a compiled kernel and its work space for each shape met:
+# oneDNN, and PyTorch above it, keep a compiled kernel and its work space for each shape they met:
 # 1,024 of them, unless told otherwise before their first use. Flat batches have a new shape every
 # step, so that would grow to a gigabyte; only the few dozen of a step are used again.
 for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
