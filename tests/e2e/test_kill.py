@@ -67,8 +67,7 @@ class Torture:
         assert (out / "result.json").exists(), ended.err
 
     def moment(self, out: Path) -> Callable[[], bool]:
-        """Draw a time until which to wait: so many further events, and then a little longer, or
-        until a save has begun.
+        """Draw what to wait for: so many further events, and then some time, or the next save.
 
         By events and not by the clock, because how long a run takes depends on what else runs.
         """
