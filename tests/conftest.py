@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 _OWN = tempfile.TemporaryDirectory(prefix="loratory-tests-", ignore_cleanup_errors=True)
@@ -24,6 +25,11 @@ os.environ |= {
     "LORATORY_CACHE": str(Path(_OWN.name, "cache")),
     "PIP_NO_INDEX": "1",
 }
+
+
+# How long one example takes says more about what else the machine does than about the code.
+settings.register_profile("loratory", deadline=None)
+settings.load_profile("loratory")
 
 
 @pytest.fixture(autouse=True)

@@ -157,6 +157,17 @@ def test_no_file_names_one_machine_or_one_registry():
     ]
 
 
+def test_git_ignores_nothing_that_was_written():
+    paths = "\n".join(str(path.relative_to(ROOT)) for path, _ in texts())
+    command = ["git", "check-ignore", "--no-index", "--stdin"]
+    ran = subprocess.run(
+        command, cwd=ROOT, input=paths, capture_output=True, text=True, check=False
+    )
+    if ran.returncode not in {0, 1}:
+        pytest.skip("not a git checkout")
+    assert ran.stdout.splitlines() == []
+
+
 def test_tests_cannot_leave_this_machine():
     with pytest.raises(pytest.fail.Exception, match=r"192\.0\.2\.1"):
         socket.create_connection(("192.0.2.1", 80), timeout=1)

@@ -78,8 +78,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         if event.get("step", 0) <= min(later, default=float("inf")):
             kept.append(event)
         if event["event"] in {"start", "resume"}:
-            # Of an attempt that starts and then resumes, the later of the two says from where.
-            limits.setdefault(event["attempt"], event.get("step", 0))
+            limits[event["attempt"]] = event.get("step", 0)
     return kept[::-1]
 
 
