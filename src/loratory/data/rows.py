@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from typing import Any
 
 from loratory.errors import DataError
 
@@ -22,6 +23,47 @@ class Row:
 
     place: str
     """File and line, for messages; the rows of Parquet files and of the hub count from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A right answer, and where in its context it begins, in characters."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """A question about a context, and every answer that counts as right."""
+
+    id: str
+    """The question's own id, unique within its split."""
+
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+    """Empty where the context holds no answer."""
+
+    place: str
+    """File and the question's place in it, for messages."""
+
+    article: str = ""
+    """Title of the article that the context is from; questions of one article belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """A plain text."""
+
+    id: str
+    """SPLIT/number of the text in its source, from 0."""
+
+    text: str
+    place: str
+
+
+AnyRow = Row | QuestionRow | TextRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +86,20 @@ class Dataset:
     """The rows a run uses, split by split, after holdout and limits."""
 
     labels: tuple[str, ...]
-    splits: dict[str, tuple[Row, ...]]
+    """Class names in the order of their numbers; none for questions and plain texts."""
+
+    splits: dict[str, tuple[Any, ...]]
+    """The rows of each split, all of one kind: `Row`, `QuestionRow` or `TextRow`."""
+
     sources: dict[str, Source]
     warnings: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> dict[str, str]:
-        """sha256 of each split's texts and label indices, in order."""
+        """sha256 of each split's rows, in order: of everything in them but id and place."""
         return {split: _rows_digest(rows) for split, rows in self.splits.items()}
 
-    def rows(self, split: str) -> tuple[Row, ...]:
+    def rows(self, split: str) -> tuple[Any, ...]:
         """Return the rows of `split`.
 
         Raises:
@@ -75,8 +121,19 @@ def missing_split(split: str, there_are: Iterable[str], *, at: str | None = None
     )
 
 
-def _rows_digest(rows: Iterable[Row]) -> str:
+def _rows_digest(rows: Iterable[AnyRow]) -> str:
     digest = sha256()
     for row in rows:
-        digest.update(json.dumps([row.text, row.label]).encode() + b"\n")
+        digest.update(json.dumps(_content(row)).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _content(row: AnyRow) -> list[object]:
+    """Return what is in a row, whoever names it."""
+    match row:
+        case Row():
+            return [row.text, row.label]
+        case QuestionRow():
+            return [row.question, row.context, [[a.text, a.start] for a in row.answers]]
+        case TextRow():
+            return [row.text]

@@ -3,6 +3,9 @@
     {"id": "validation/17", "text": "…", "target": "positive", "prediction": "negative",
      "scores": {"negative": 0.93, "positive": 0.07}}
 
+A question's target is the list of its right answers, empty where its context has none, and its
+scores are the probabilities of the candidate answers, of "" for none.
+
 Every metric, interval, comparison and report is computed from these lines.
 """
 
@@ -25,12 +28,12 @@ class Prediction:
 
     id: str
     text: str
-    target: str | None
-    """The right answer; None where nobody knows it."""
+    target: str | tuple[str, ...] | None
+    """The right answer, or all that count as right; None where nobody knows it."""
 
     prediction: str
     scores: dict[str, float]
-    """Probability of each class."""
+    """Probability, or another number, of each candidate."""
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
@@ -101,14 +104,22 @@ def _prediction(line: str, place: str) -> Prediction:
     checks = {
         "id": (isinstance(values["id"], str), "text"),
         "text": (isinstance(values["text"], str), "text"),
-        "target": (isinstance(values["target"], str | None), "text or null"),
+        "target": (_is_target(values["target"]), "text, a list of texts, or null"),
         "prediction": (isinstance(values["prediction"], str), "text"),
         "scores": (_are_scores(values["scores"]), "a finite number per class"),
     }
     for key, (passes, expected) in checks.items():
         if not passes:
             raise _wrong_type(key, values[key], expected=expected, place=place)
+    if isinstance(values["target"], list):
+        values["target"] = tuple(values["target"])
     return Prediction(**{key: values[key] for key in checks})
+
+
+def _is_target(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(answer, str) for answer in value)
+    return isinstance(value, str | None)
 
 
 def _are_scores(value: object) -> bool:

@@ -1,0 +1,29 @@
+"""What every section of a recipe is made of: the base class, and kinds of numbers."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+
+SplitName = Literal["train", "validation", "test"]
+Whole = Annotated[StrictInt, Field(ge=1)]
+Number = Annotated[StrictFloat, AllowInfNan(allow_inf_nan=False)]
+Share = Annotated[Number, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A group of settings: fixed once read, and refusing every name it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+
+def kind_or(usual: str) -> Callable[[Any], str]:
+    """Return what reads a section's kind, `usual` where it names none."""
+
+    def kind(section: Any) -> str:
+        given = section.get("kind", usual) if isinstance(section, dict) else section.kind
+        return given if isinstance(given, str) else repr(given)
+
+    return kind

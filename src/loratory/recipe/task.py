@@ -1,0 +1,219 @@
+"""The task section: what a row means, what is predicted, how it is scored. One class a task."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    Tag,
+    model_validator,
+)
+
+from loratory.recipe.section import Number, Section, Whole, kind_or
+
+Reads = Literal["labelled", "questions", "texts"]
+"""The kind of rows a task is made of: texts with a class, questions on a context, plain texts."""
+
+TooLong = Literal["refuse", "truncate"]
+
+def _labels_differ(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse label names that a person could not tell apart."""
+    stripped = [label.strip() for label in labels]
+    if not all(stripped):
+        raise ValueError("a label is empty; every label needs a name")
+    if len(set(stripped)) < len(stripped):
+        twice = next(label for label in stripped if stripped.count(label) > 1)
+        raise ValueError(f"label {twice!r} is listed twice; every label needs its own name")
+    if len(labels) < 2:  # noqa: PLR2004 - the least there is to tell apart
+        raise ValueError("at least two labels are needed")
+    return labels
+
+
+Labels = Annotated[tuple[StrictStr, ...], AfterValidator(_labels_differ)]
+
+
+class ClassifyTask(Section):
+    """Put each text into one of a few classes, with a linear head on its last token."""
+
+    reads: ClassVar[Reads] = "labelled"
+
+    kind: Literal["classify"] = "classify"
+
+    labels: Labels | None = None
+    """Class names, in the order of their numbers; absent: those of the named set, else those
+    found in the training rows, sorted."""
+
+    max_length: Whole | None = None
+    """Tokens of a text that the model reads; absent: as many as the base has positions."""
+
+    too_long: TooLong = "refuse"
+    """A text above max_length: stop before training, or cut its end and count it."""
+
+    bos: StrictBool = True
+    """Begin each text with the tokenizer's beginning-of-text token, where it has one."""
+
+
+class LabelWordsTask(Section):
+    """Let the model's next words after a prompt be the label; whole label words are scored."""
+
+    reads: ClassVar[Reads] = "labelled"
+
+    kind: Literal["label_words"] = "label_words"
+
+    labels: Labels | None = None
+    """Class names, in the order of their numbers; absent: those of the named set, else those
+    found in the training rows, sorted."""
+
+    words: tuple[StrictStr, ...] | None = None
+    """What the model says for each class, in the order of the labels; absent: the labels."""
+
+    template: StrictStr = "Text: {text}\nLabel:"
+    """The prompt. The text stands where {text} does; the label word follows, after a space unless
+    the prompt ends in a line break."""
+
+    score: Literal["sum", "mean", "calibrated"] = "sum"
+    """How a label word of several tokens is scored: the sum of its tokens' log-probabilities,
+    their mean, or the sum less that after a prompt without content."""
+
+    content_free: StrictStr = "N/A"
+    """The text without content that `score: calibrated` compares with."""
+
+    shots: Annotated[StrictInt, Field(ge=0)] = 0
+    """Training rows, class by class in turn, that stand solved before each prompt."""
+
+    max_length: Whole | None = None
+    """Tokens of a prompt and its label word; absent: as many as the base has positions."""
+
+    too_long: TooLong = "refuse"
+    """A prompt above max_length: stop before training, or cut the end of its text and count it."""
+
+    bos: StrictBool = True
+    """Begin each prompt with the tokenizer's beginning-of-text token, where it has one."""
+
+    @model_validator(mode="after")
+    def _a_word_for_each_label(self) -> Self:
+        if self.words and self.labels and len(self.words) != len(self.labels):
+            raise ValueError(
+                f"{len(self.words)} words for {len(self.labels)} labels; give one for each label"
+            )
+        return self
+
+
+class SpanQATask(Section):
+    """Answer a question with a span of its context, or say that the context has no answer."""
+
+    reads: ClassVar[Reads] = "questions"
+
+    kind: Literal["span_qa"] = "span_qa"
+
+    unanswerable: StrictBool = False
+    """Questions may have no answer (SQuAD v2.0): learn to say so, and score by its rules."""
+
+    max_length: Whole = 384
+    """Tokens of one window: the question, and as much of the context as fits."""
+
+    stride: Whole = 128
+    """Tokens of the context that neighbouring windows share."""
+
+    max_answer_tokens: Whole = 30
+    """Longest span considered as an answer."""
+
+    n_best: Whole = 20
+    """Spans kept for each question."""
+
+    threshold_rows: Whole = 300
+    """With `unanswerable`: training rows kept aside, on which the threshold for saying that there
+    is no answer is chosen."""
+
+    bos: StrictBool = True
+    """Begin each window with the tokenizer's beginning-of-text token, where it has one."""
+
+    @model_validator(mode="after")
+    def _windows_move_forward(self) -> Self:
+        if self.stride >= self.max_length:
+            raise ValueError(
+                f"stride ({self.stride}) must be below max_length ({self.max_length}), or windows "
+                f"do not move forward; set task.stride to {self.max_length // 3}"
+            )
+        return self
+
+
+class Decoding(Section):
+    """How an answer is written, one token after the other."""
+
+    kind: Literal["greedy", "beam", "sample"] = "greedy"
+    """The likeliest token each time, the likeliest of several beams, or a drawn one."""
+
+    max_new_tokens: Whole = 32
+    """Tokens after which an answer is cut, and counted."""
+
+    num_beams: Annotated[StrictInt, Field(ge=2)] = 4
+    """Answers kept side by side (kind: beam)."""
+
+    temperature: Annotated[Number, Field(gt=0)] = 1.0
+    """Below 1 likely tokens become likelier (kind: sample)."""
+
+    top_k: Annotated[StrictInt, Field(ge=0)] = 0
+    """Draw among so many of the likeliest tokens; 0: among all (kind: sample)."""
+
+    top_p: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    """Draw among the likeliest tokens that together reach this probability (kind: sample)."""
+
+    repetition_penalty: Annotated[Number, Field(gt=0)] = 1.0
+    """Above 1 tokens that were there before become less likely (Keskar et al. 2019)."""
+
+
+class WrittenQATask(Section):
+    """Write the answer to a question about a context, token by token."""
+
+    reads: ClassVar[Reads] = "questions"
+
+    kind: Literal["written_qa"] = "written_qa"
+
+    template: StrictStr = "{context}\nQuestion: {question}\nAnswer:"
+    """The prompt, with {context} and {question}; the answer follows after a space unless the prompt
+    ends in a line break."""
+
+    no_answer: StrictStr = "unanswerable"
+    """What the model is to write where the context has no answer."""
+
+    decoding: Decoding = Decoding()
+    """How answers are written."""
+
+    max_length: Whole | None = None
+    """Tokens of a prompt and its answer; absent: as many as the base has positions."""
+
+    too_long: TooLong = "refuse"
+    """A prompt above max_length: stop before training, or cut the context's end and count it."""
+
+    bos: StrictBool = True
+    """Begin each prompt with the tokenizer's beginning-of-text token, where it has one."""
+
+
+class TextTask(Section):
+    """Model plain text: every token is predicted from those before it."""
+
+    reads: ClassVar[Reads] = "texts"
+
+    kind: Literal["text"] = "text"
+
+    max_length: Whole | None = None
+    """Tokens of one piece; a longer text is cut into pieces. Absent: 512, or the base's positions
+    where they are fewer."""
+
+    bos: StrictBool = True
+    """Begin each piece with the tokenizer's beginning-of-text token, where it has one."""
+
+
+TaskSection = Annotated[
+    Annotated[ClassifyTask, Tag("classify")]
+    | Annotated[LabelWordsTask, Tag("label_words")]
+    | Annotated[SpanQATask, Tag("span_qa")]
+    | Annotated[WrittenQATask, Tag("written_qa")]
+    | Annotated[TextTask, Tag("text")],
+    Discriminator(kind_or("classify")),
+]
