@@ -10,6 +10,7 @@ from loratory.data.load import load_dataset
 from loratory.inference.tuned import untrained
 from loratory.methods.apply import save_trained
 from loratory.recipe.load import load_recipe
+from loratory.recipe.schema import task_labels
 
 BASE = "smollm2-135m"
 
@@ -21,7 +22,8 @@ def start_adapter(rows: Path, folder: Path) -> tuple[str, float]:
     tuned = untrained(recipe, ("negative", "positive"))
     base = str(tuned.base.source.folder)
     save_trained(tuned.base.network, recipe.method, folder, base=base, heads=tuned.task.heads)
-    test = load_dataset(recipe.data, tuned.labels).rows("test")[:32]
+    labels = task_labels(tuned.recipe.task)
+    test = load_dataset(recipe.data, recipe.task.reads, labels).rows("test")[:32]
     return base, tuned.evaluate(test, tuned.task.encode(test)).loss
 
 

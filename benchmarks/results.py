@@ -1,74 +1,267 @@
-"""`python -m benchmarks.results RUN…`: a table of finished runs, from their folders alone.
+"""`python -m benchmarks.results`: writes docs/results.md from the summaries in docs/runs/.
 
 Runs that differ in nothing but the seed share a row: the mean over seeds, their spread, and the
-95 % interval of each.
+95 % interval of each. `python -m benchmarks.keep RUN…` puts summaries there.
 """
 
+import json
+import re
 import statistics
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from loratory.recipe.load import load_recipe
-from loratory.runs.folder import RunFolder
+from benchmarks.keep import KEPT
 from loratory.runs.json_files import read_json
 
-_HEADINGS = (
+PAGE = KEPT.parent / "results.md"
+
+SHOWN = {
+    "classify": ("accuracy", "matthews_correlation"),
+    "label_words": ("accuracy", "precision", "recall", "f1"),
+    "span_qa": ("exact_match", "f1", "has_answer_f1", "no_answer_accuracy"),
+    "written_qa": ("bleu_1", "exact_match", "f1", "false_no_answer", "no_answer_accuracy"),
+    "text": ("perplexity", "bits_per_byte"),
+}
+"""The metrics of each task that the page shows, of those that a run has."""
+
+
+class Published(NamedTuple):
+    """A figure that others published, and what is different about it."""
+
+    metric: str
+    value: float
+    differs: str
+
+
+_FULL_TUNING = "plain fine-tuning without LoRA, on all training questions, full development set"
+_SQUAD = (Published("exact_match", 0.6840, _FULL_TUNING), Published("f1", 0.7887, _FULL_TUNING))
+_REVIEWS = (
+    Published("accuracy", 0.8836, "GPT-2 with LoRA, the best of all settings that were tried"),
+    Published("accuracy", 0.105, "untuned, and by a scoring of its own"),
+)
+PUBLISHED: dict[str, tuple[Published, ...]] = {
+    "squad-gpt2-r32": _SQUAD,
+    "squad-gpt2-r8": _SQUAD,
+    "squad_v2-gpt2": (
+        Published("exact_match", 0.5007, "always no answer, full development set"),
+        Published("f1", 0.5007, "always no answer, full development set"),
+    ),
+    "squad_v2-written-gpt2": (
+        Published("bleu_1", 13.89, "GPT-2 with LoRA; how BLEU-1 was computed is not known"),
+    ),
+    "query_wellformedness-gpt2": (
+        Published("accuracy", 0.6115, "the majority class, development rows"),
+        Published("accuracy", 0.839, "syntax-aware BERT, test rows"),
+    ),
+    "rotten_tomatoes-r16-alpha64": _REVIEWS,
+    "rotten_tomatoes-r16-alpha256": _REVIEWS,
+    "rotten_tomatoes-r128": _REVIEWS,
+    "rotten_tomatoes-r196": _REVIEWS,
+    "rotten_tomatoes-full": _REVIEWS,
+    "cola-gpt2": (Published("accuracy", 0.797, "GPT-2, all training sentences"),),
+    "cola-gpt2-medium": (Published("accuracy", 0.829, "GPT-2 medium, all training sentences"),),
+}
+"""By the name of the recipe that repeats the experiment."""
+
+_INTRODUCTION = """\
+# Results
+
+Written by `python -m benchmarks.results` from the summaries in [runs/](runs).
+Of runs that differ in the seed alone a row has the mean ± the standard deviation over the seeds;
+behind each seed stands its 95 % interval over the scored rows (percentile bootstrap). BLEU-1 goes
+from 0 to 100 and perplexity from 1 upwards; all other metrics are shares of 1. A † marks rows on
+which the best checkpoint was chosen as well. Baselines are scored on the same rows as the run.
+Seconds are those of training; tokens are real ones. Published figures are others', from their own
+rows, bases and settings: the phrase says what differs.
+"""
+_PLAIN = {"bleu_1", "perplexity"}
+_SCORES = (
     "recipe",
     "base",
-    "train rows",
+    "rows trained on",
     "scored on",
     "metric",
-    "mean of seeds",
+    "mean",
     "each seed [95 % interval]",
-    "TF-IDF baseline",
-    "precision",
-    "trainable",
-    "peak MB",
+    "baselines",
+    "published",
 )
+_COSTS = (
+    "recipe",
+    "base",
+    "rows trained on",
+    "method",
+    "trainable",
+    "steps",
+    "seconds",
+    "tokens/s",
+    "peak MB",
+    "device",
+    "precision",
+    "processor",
+)
+_UNKNOWN = "not kept"
+_NONE = "none"
 
 
-def table(runs: list[Path]) -> str:
-    """Return the Markdown table of `runs`."""
-    groups: defaultdict[str, list[RunFolder]] = defaultdict(list)
-    for path in runs:
-        folder = RunFolder.open(path)
-        settings = load_recipe(folder.recipe).model_copy(update={"seed": 0})
-        groups[settings.model_dump_json()].append(folder)
-    lines = [_row(_HEADINGS), _row("---" for _ in _HEADINGS)]
-    return "\n".join([*lines, *(_row(_cells(folders)) for folders in groups.values())])
+@dataclass(frozen=True)
+class KeptRun:
+    """The summary of one run."""
+
+    name: str
+    """Of its recipe."""
+
+    recipe: dict[str, Any]
+    environment: dict[str, Any]
+    result: dict[str, Any]
+
+    @property
+    def task(self) -> str:
+        """The kind of its task."""
+        return str(self.result.get("task", "classify"))
+
+    @property
+    def base(self) -> str:
+        """The base's name."""
+        return Path(self.result["base"]).name
+
+    @property
+    def compute(self) -> dict[str, Any]:
+        """Device and precision."""
+        found: dict[str, Any] = self.environment.get("compute", {})
+        return found
+
+    @property
+    def group(self) -> str:
+        """What runs that differ in the seed alone have in common."""
+        recipe = {key: value for key, value in self.recipe.items() if key != "seed"}
+        recipe["data"] = {k: v for k, v in recipe.get("data", {}).items() if k != "dir"}
+        data = {k: v for k, v in self.environment.get("digests", {}).items() if k.endswith("data")}
+        where = [self.compute.get(key) for key in ("device", "precision")]
+        size = [self.result["rows"], self.result["split"], self.result["trainable_parameters"]]
+        return json.dumps([self.name, self.base, recipe, data, where, size], sort_keys=True)
 
 
-def _cells(folders: list[RunFolder]) -> list[str]:
-    results: list[dict[str, Any]] = [read_json(folder.result) for folder in folders]
-    recipe, first = load_recipe(folders[0].recipe), results[0]
-    metric = recipe.training.select or "accuracy"
-    values = [result["metrics"][metric] for result in results]
-    seeds = ", ".join(
-        f"{result['seed']}: {value:.3f} [{low:.3f}, {high:.3f}]"
-        for result, value in zip(results, values, strict=True)
-        for low, high in [result["intervals"][metric]]
-    )
-    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+def read_runs(folder: Path = KEPT) -> list[KeptRun]:
+    """Return the runs whose summaries are in `folder`; a bare result is named after its file."""
+    runs = []
+    for path in sorted(folder.glob("*.json")):
+        found = read_json(path)
+        if "result" in found:
+            name = found["recipe"]["name"]
+            runs.append(KeptRun(name, found["recipe"], found["environment"], found["result"]))
+        else:
+            runs.append(KeptRun(re.sub(r"-seed\d+$", "", path.stem), {}, {}, found))
+    return runs
+
+
+def page(runs: Sequence[KeptRun]) -> str:
+    """Return the page: for each task a table of scores and one of costs."""
+    parts = [_INTRODUCTION]
+    for task in SHOWN:
+        groups: defaultdict[str, list[KeptRun]] = defaultdict(list)
+        for run in runs:
+            if run.task == task:
+                groups[run.group].append(run)
+        if groups:
+            seeds = [sorted(group, key=lambda run: run.result["seed"]) for group in groups.values()]
+            parts.append(f"## {task}\n\nWhat it does: [{task}](tasks/{task}.md).\n")
+            parts.append(_table(_SCORES, [row for group in seeds for row in _scores(group)]))
+            parts.append(_table(_COSTS, map(_costs, seeds)))
+    return "\n".join(parts)
+
+
+def _scores(group: Sequence[KeptRun]) -> list[list[str]]:
+    """Return a row for each metric."""
+    first = group[0]
     return [
-        str(recipe.name),
-        Path(recipe.base).name,
-        f"{first['rows']['train']:,}",
-        f"{first['rows'][first['split']]:,} {first['split']} rows",
-        metric,
-        f"{statistics.mean(values):.3f}{spread}",
-        seeds,
-        f"{first['baselines'][first['split']][0]['metrics'][metric]:.3f}",
-        read_json(folders[0].environment)["compute"]["precision"],
-        f"{first['trainable_parameters']:,}",
-        f"{max(result['peak_memory_mb'] for result in results):,.0f}",
+        [
+            *_what(first),
+            _scored_on(first.result),
+            metric,
+            _mean([run.result["metrics"][metric] for run in group], metric),
+            ", ".join(_seed(run.result, metric) for run in group),
+            _baselines(first.result, metric),
+            _published(first.name, metric),
+        ]
+        for metric in SHOWN[first.task]
+        if metric in first.result["metrics"]
     ]
 
 
-def _row(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
+def _costs(group: Sequence[KeptRun]) -> list[str]:
+    first, results = group[0], [run.result for run in group]
+    speeds = [result["tokens_per_second"] for result in results if result["tokens_per_second"]]
+    return [
+        *_what(first),
+        _method(first.recipe.get("method", {})),
+        f"{first.result['trainable_parameters']:,}",
+        f"{first.result['steps']:,}",
+        f"{statistics.mean(result['seconds'] for result in results):,.0f}",
+        f"{statistics.mean(speeds):,.0f}" if speeds else _NONE,
+        f"{max(result['peak_memory_mb'] for result in results):,.0f}",
+        first.compute.get("device", _UNKNOWN),
+        first.compute.get("precision", _UNKNOWN),
+        first.environment.get("processor", _UNKNOWN),
+    ]
+
+
+def _what(run: KeptRun) -> list[str]:
+    return [run.name, run.base, f"{run.result['rows']['train']:,}"]
+
+
+def _scored_on(result: dict[str, Any]) -> str:
+    mark = "†" if result.get("selected_on") == result["split"] else ""
+    return f"{result['rows'][result['split']]:,} {result['split']} rows{mark}"
+
+
+def _mean(values: Sequence[float], metric: str) -> str:
+    spread = f" ± {_value(statistics.stdev(values), metric)}" if len(values) > 1 else ""
+    return f"{_value(statistics.mean(values), metric)}{spread}"
+
+
+def _seed(result: dict[str, Any], metric: str) -> str:
+    low, high = (_value(end, metric) for end in result["intervals"][metric])
+    return f"{result['seed']}: {_value(result['metrics'][metric], metric)} [{low}, {high}]"
+
+
+def _baselines(result: dict[str, Any], metric: str) -> str:
+    found = [
+        f"{baseline['name']} {_value(baseline['metrics'][metric], metric)}"
+        for baseline in result["baselines"].get(result["split"], [])
+        if metric in baseline["metrics"]
+    ]
+    return ", ".join(found) or _NONE
+
+
+def _published(recipe: str, metric: str) -> str:
+    figures = [figure for figure in PUBLISHED.get(recipe, ()) if figure.metric == metric]
+    return "; ".join(f"{figure.value:.4g} ({figure.differs})" for figure in figures) or _NONE
+
+
+def _method(section: dict[str, Any]) -> str:
+    match section.get("kind"):
+        case "lora":
+            return f"LoRA r {section['r']}, alpha {section['lora_alpha']:g}"
+        case None:
+            return _UNKNOWN
+        case kind:
+            return str(kind)
+
+
+def _value(value: float, metric: str) -> str:
+    return f"{value:.2f}" if metric in _PLAIN else f"{value:.3f}"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table([Path(argument) for argument in sys.argv[1:]]) + "\n")
+    PAGE.write_text(page(read_runs()), encoding="utf-8")
+    sys.stdout.write(f"{PAGE}\n")

@@ -7,12 +7,13 @@ from pathlib import Path
 from loratory.data.load import load_dataset
 from loratory.data.rows import Row
 from loratory.recipe.load import load_recipe
+from loratory.recipe.schema import task_labels
 
 
 def write_rows(folder: Path, *, train: int, test: int) -> None:
     """Write `train.jsonl` and `test.jsonl`: sentences of the quickstart's recipe, as many."""
     recipe = load_recipe("quickstart", {"data.limit.train": train, "data.limit.test": test})
-    dataset = load_dataset(recipe.data, recipe.task.labels)
+    dataset = load_dataset(recipe.data, recipe.task.reads, task_labels(recipe.task))
     for split in ("train", "test"):
         _write(folder / f"{split}.jsonl", dataset.rows(split))
 

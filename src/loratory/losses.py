@@ -15,5 +15,5 @@ class Loss:
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Loss:
-    """Return -log p(target), summed: logits `[rows, classes]`, targets `[rows]`."""
+    """Return -log p(target), summed: logits `[units, classes]`, targets `[units]`."""
     return Loss(F.cross_entropy(logits, targets, reduction="sum"), len(targets))

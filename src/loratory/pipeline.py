@@ -9,19 +9,23 @@ folder is enough: `resume` makes the same objects again and hands them to the sa
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
-from loratory.data.load import load_dataset
 from loratory.errors import ConfigError, RunInterruptedError
-from loratory.inference.result import RunInput, run_result
+from loratory.inference.result import UNTUNED, RunInput, run_result
 from loratory.inference.tuned import Evaluation, Tuned, load_run, untrained
 from loratory.methods.apply import save_trained
-from loratory.methods.trained import load_trained, parameter_counts, trained_tensors
-from loratory.metrics.predictions import write_predictions
+from loratory.methods.trained import (
+    load_trained,
+    parameter_counts,
+    trained_parameters,
+    trained_tensors,
+)
+from loratory.metrics.predictions import read_predictions, write_predictions
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.report.write import write_report
@@ -32,6 +36,8 @@ from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
 from loratory.runs.log import RunLog, read_events
 from loratory.runs.published import open_published, publish_folder
+from loratory.tasks.given import given_rows
+from loratory.tasks.task import Settling
 from loratory.train.checkpoint import TrainState, read_trained
 from loratory.train.fit import Fit, Tell, Validation
 from loratory.train.loop import Plan
@@ -102,8 +108,8 @@ def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
 
 def _prepare(recipe: Recipe) -> tuple[Tuned, RunInput]:
     """Read the data, then the base; check all there is to check."""
-    dataset = load_dataset(recipe.data, recipe.task.labels)
-    tuned = untrained(recipe, dataset.labels)
+    recipe, dataset = given_rows(recipe)
+    tuned = untrained(recipe)
     encodings = {split: tuned.task.encode(rows) for split, rows in dataset.splits.items()}
     _check_selection(tuned, has_validation="validation" in encodings)
     return tuned, RunInput(dataset, encodings)
@@ -120,7 +126,7 @@ def _run(
             watch(event, values)
 
         plan = Plan(
-            given.encodings["train"].rows,
+            given.encodings["train"].rows if trained_parameters(tuned.base.network) else (),
             tuned.recipe.training,
             tuned.recipe.seed,
             tuned.compute.micro_batch_tokens,
@@ -130,6 +136,8 @@ def _run(
         tell("start" if is_new else "continue", **_outline(tuned, given, plan))
         for note in notes:
             tell("warning", message=note)
+        if tuned.recipe.training.score_untuned:
+            _score_untuned(tuned, given, folder, tell)
         validation = _validation(tuned, given, folder, tell)
         fit = Fit(tuned.base.network, tuned.task, plan, folder, tell, validation, stop_asked)
         state = fit.run()
@@ -142,8 +150,9 @@ def _run(
         if not state.finished:
             raise _interrupted(folder, state, plan)
         _keep_best(tuned, folder)
+        epoch = state.step / max(plan.steps_per_epoch, 1)
+        tuned = _settled(tuned, given, folder, tell, step=state.step, epoch=epoch)
         if "test" in given.encodings:
-            epoch = state.step / plan.steps_per_epoch
             found = _evaluate(tuned, given, "test", tell, step=state.step, epoch=epoch)
             write_predictions(folder.predictions("test"), found.predictions)
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
@@ -197,19 +206,43 @@ def _evaluate(
     return found
 
 
+def _score_untuned(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> None:
+    """Keep what the base says before anything is trained; once, also when the run goes on."""
+    for split in ("validation", "test"):
+        path = folder.predictions(f"{UNTUNED}-{split}")
+        if split in given.encodings and not path.is_file():
+            before = time.perf_counter()
+            found = tuned.evaluate(given.dataset.rows(split), given.encodings[split])
+            write_predictions(path, found.predictions)
+            tell("untuned", split=split, seconds=time.perf_counter() - before, tokens=found.tokens)
+
+
 def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
     """Put the best weights, or the last where nothing was compared, into network and adapter."""
     best = open_published(folder.best)
     if best is not None:
         load_trained(tuned.base.network, read_trained(best.path))
 
-    source, method = tuned.base.source, tuned.recipe.method
-    base = source.name if source.kind == "hub" else str(source.folder)
-
     def fill(target: Path) -> None:
-        save_trained(tuned.base.network, method, target, base=base, heads=tuned.task.heads)
+        save_trained(tuned.base, tuned.recipe.method, target, heads=tuned.task.heads)
 
     publish_folder(folder.adapter, fill, info={})
+
+
+def _settled(
+    tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell, *, step: int, epoch: float
+) -> Tuned:
+    """Choose what the task leaves to rows kept aside, and answer the validation rows by it."""
+    if "threshold" not in given.encodings or not isinstance(tuned.task, Settling):
+        return tuned
+    found = _evaluate(tuned, given, "threshold", tell, step=step, epoch=epoch)
+    values = tuned.task.settle(found.predictions)
+    write_json(folder.settled, values)
+    task = tuned.task.settled(values)
+    path = folder.predictions("validation")
+    if path.is_file():
+        write_predictions(path, [task.decided(line) for line in read_predictions(path)])
+    return replace(tuned, task=task)
 
 
 def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:

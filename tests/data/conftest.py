@@ -1,4 +1,4 @@
-"""Small files of rows in every format, and the recipe section that reads them."""
+"""Small files of rows in every format, questions among them, and the section that reads them."""
 
 import csv
 import json
@@ -52,11 +52,45 @@ def write(tmp_path):
 
 
 @pytest.fixture
+def squad():
+    """Return a function that makes a file in SQuAD's format.
+
+    Each article is a title and its paragraphs, each of them a context and questions: as they are,
+    or as JSON that is written by hand.
+    """
+
+    def paragraph(context, questions):
+        written = [q if isinstance(q, str) else json.dumps(q) for q in questions]
+        return f'{{"context": {json.dumps(context)}, "qas": [{", ".join(written)}]}}'
+
+    def squad(articles, version="1.1"):
+        data = [
+            f'{{"title": {json.dumps(title)}, "paragraphs": [{inner}]}}'
+            for title, paragraphs in articles.items()
+            for inner in [", ".join(paragraph(*found) for found in paragraphs)]
+        ]
+        return f'{{"version": "{version}", "data": [{", ".join(data)}]}}'.encode()
+
+    return squad
+
+
+@pytest.fixture
+def question():
+    """Return a function that makes a question whose answers are found in its context."""
+
+    def question(row_id, context, *answers, asked="What is it?", **changes):
+        found = [{"text": text, "answer_start": context.index(text)} for text in answers]
+        return {"id": row_id, "question": asked, "answers": found} | changes
+
+    return question
+
+
+@pytest.fixture
 def load(write):
     """Return a function that writes one file per split and loads them as a data set."""
 
-    def load(files, labels=None, **settings):
+    def load(files, labels=None, reads="labelled", **settings):
         paths = {name.split(".")[0]: str(write(name, content)) for name, content in files.items()}
-        return load_dataset(DataSection(**paths, **settings), labels)
+        return load_dataset(DataSection(**paths, **settings), reads, labels)
 
     return load

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loratory.data.audit import audit, length_summary
-from loratory.data.rows import Dataset, Row, Source
+from loratory.data.audit import Lengths, QuestionAudit, audit, length_summary
+from loratory.data.rows import Answer, Dataset, QuestionRow, Row, Source, TextRow
 from loratory.data.texts import normalised
 
 TEXTS = st.sampled_from(["a film", "A  film", "a dull film", "joy", "joy!", "JOY"])
@@ -86,3 +86,91 @@ def test_percentiles_are_nearest_rank(lengths):
     summary = length_summary(lengths)
     expected = np.percentile(lengths, [0, 50, 95, 100], method="inverted_cdf")
     assert [summary.min, summary.median, summary.p95, summary.max] == list(expected)
+
+
+def asked(**splits):
+    """Return a data set of questions: each its text, its context, its article and its answers."""
+    made = {
+        split: tuple(
+            QuestionRow(
+                f"q{n}",
+                question,
+                context,
+                tuple(Answer(text, context.index(text)) for text in answers),
+                f"{split}.json {n}",
+                article,
+            )
+            for n, (question, context, article, *answers) in enumerate(rows)
+        )
+        for split, rows in splits.items()
+    }
+    return Dataset((), made, {split: Source(split, "", len(made[split]), 0) for split in made})
+
+
+FOXES, OAKS = "Two foxes sleep.", "The oak is old."
+
+
+def test_questions_are_counted_by_articles_contexts_and_answers():
+    found = audit(
+        asked(
+            train=[
+                ("Who sleeps?", FOXES, "Foxes", "Two foxes", "foxes"),
+                ("Who barks?", FOXES, "Foxes"),
+                ("What is old?", OAKS, "Trees", "The oak"),
+            ],
+            validation=[
+                ("Who snores?", "two  foxes sleep.", "Foxes"),
+                ("Who eats?", FOXES, "Foxes"),
+                ("Who runs?", "No one.", "Foxes"),
+            ],
+        )
+    ).splits
+    assert found["train"].questions == QuestionAudit(
+        articles=2,
+        contexts=2,
+        known_contexts=0,
+        answerable=2,
+        unanswerable=1,
+        question=Lengths(10, 11, 12, 12),
+        answer=Lengths(5, 7, 9, 9),
+    )
+    assert (found["train"].characters.min, found["train"].characters.max) == (15, 16)
+    assert (found["train"].rows, found["train"].classes) == (3, {})
+    validation = found["validation"].questions
+    assert (validation.contexts, validation.known_contexts, validation.answer) == (2, 1, None)
+    assert (validation.answerable, validation.unanswerable) == (0, 3)
+
+
+def test_questions_repeat_when_their_context_does_too():
+    found = audit(
+        asked(
+            train=[
+                ("Who?", FOXES, "a", "foxes"),
+                ("who? ", FOXES, "a", "Two"),
+                ("Who?", OAKS, "a"),
+            ],
+            test=[("WHO?", FOXES, "b", "foxes"), ("What?", OAKS, "b")],
+        )
+    )
+    assert found.splits["train"].duplicates == 1
+    assert found.shared == {("train", "test"): 1}
+    assert [(r.row.place, r.earlier.place) for r in found.leaks["test"]] == [
+        ("test.json 0", "train.json 0")
+    ]
+    assert found.conflicts == ()
+
+
+def test_a_question_that_has_an_answer_once_alone_is_a_conflict():
+    data = asked(
+        train=[("Who?", FOXES, "a", "foxes"), ("Who?", FOXES, "a")], test=[("Who?", FOXES, "a")]
+    )
+    places = [(r.row.place, r.earlier.place) for r in audit(data).conflicts]
+    assert places == [("train.json 1", "train.json 0"), ("test.json 0", "train.json 0")]
+
+
+def test_plain_texts_have_lengths_and_repeats_and_no_classes():
+    rows = tuple(TextRow(f"train/{n}", text, f"f:{n}") for n, text in enumerate(["one", "ONE"]))
+    found = audit(Dataset((), {"train": rows}, {"train": Source("f", "", 2, 0)}))
+    numbers = found.splits["train"]
+    assert (numbers.duplicates, numbers.classes, numbers.questions) == (1, {}, None)
+    assert (numbers.characters.max, found.conflicts) == (3, ())

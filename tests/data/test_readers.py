@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from loratory.data.readers import read_table
+from loratory.data.readers import read_table, unknown_format
 from loratory.errors import DataError
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -77,3 +77,37 @@ def test_a_table_is_identified_by_the_file_s_bytes(write):
 )
 def test_only_files_of_bare_text_have_numbers_as_digits(write, ending, digits):
     assert read_table(write(f"a{ending}", [("one", "a")]), ("text",)).digits is digits
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_what_a_file_lacks_of_the_optional_columns_is_none(write, ending):
+    path = write(f"a{ending}", [("one", "1"), ("two", "2")], columns=("text", "id"))
+    records = read_table(path, ("text",), optional=("more", "id")).records
+    assert [record.values for record in records] == [("one", None, "1"), ("two", None, "2")]
+
+
+def test_a_line_of_json_may_lack_what_another_has(write):
+    path = write("a.jsonl", b'{"text": "one", "id": "1"}\n{"text": "two"}\n')
+    records = read_table(path, ("text",), optional=("id",)).records
+    assert [record.values for record in records] == [("one", "1"), ("two", None)]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet"])
+def test_an_optional_column_is_not_named_twice(write, ending):
+    path = write(f"a{ending}", [("one", "1")], columns=("text", "id"))
+    if ending == ".parquet":
+        table = parquet.read_table(path)
+        twice = table.append_column("id", table.column("id"))
+        parquet.write_table(twice, path)
+    else:
+        path.write_bytes(path.read_bytes().replace(b"text", b"id"))
+    with pytest.raises(DataError, match="'id' is named twice"):
+        read_table(path, ("text",), optional=("id",))
+
+
+@pytest.mark.parametrize(
+    ("endings", "expected"), [((".json",), ".json"), ((".a", ".b", ".c"), ".a, .b or .c")]
+)
+def test_an_unknown_format_names_the_endings_there_are(tmp_path, endings, expected):
+    error = unknown_format(tmp_path / "a.XLSX", endings)
+    assert (error.code, error.got, error.expected) == ("DATA-FILE", ".xlsx", expected)

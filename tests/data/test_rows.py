@@ -2,7 +2,7 @@
 
 import pytest
 
-from loratory.data.rows import Dataset, Row, Source
+from loratory.data.rows import Answer, Dataset, QuestionRow, Row, Source, TextRow
 from loratory.errors import DataError
 
 SOURCE = Source("train.csv", "0" * 64, rows=2, skipped=0)
@@ -32,3 +32,28 @@ def test_rows_of_a_split_that_does_not_exist_are_refused_with_those_that_do():
     with pytest.raises(DataError, match="no test split; there are: train") as caught:
         data.rows("test")
     assert caught.value.code == "DATA-SPLIT"
+
+
+def test_the_digest_knows_everything_in_a_question_but_its_name():
+    def digest(**changes):
+        fields = {"question": "Who?", "context": "Two foxes.", "answers": (Answer("Two", 0),)}
+        row = QuestionRow(**{"id": "q", "place": "a.json", **fields, **changes})
+        return Dataset((), {"train": (row,)}, {"train": SOURCE}).digest["train"]
+
+    assert digest() == digest(id="r", place="b.json")
+    others = [
+        digest(question="What?"),
+        digest(context="Two foxes"),
+        digest(answers=()),
+        digest(answers=(Answer("Two", 0),) * 2),
+        digest(answers=(Answer("foxes", 4),)),
+    ]
+    assert len({digest(), *others}) == 6
+
+
+def test_the_digest_knows_every_plain_text():
+    def digest(*texts):
+        rows = tuple(TextRow(f"train/{n}", text, f"f:{n}") for n, text in enumerate(texts))
+        return Dataset((), {"train": rows}, {"train": SOURCE}).digest["train"]
+
+    assert len({digest("one", "two"), digest("two", "one"), digest("one"), digest("one ")}) == 4

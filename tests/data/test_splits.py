@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from loratory.data.rows import Row
+from loratory.data.rows import Answer, QuestionRow, Row
 from loratory.data.splits import limited, with_holdout
 from loratory.data.texts import normalised
 from loratory.errors import DataError
@@ -155,3 +155,59 @@ def test_a_limit_on_a_split_that_does_not_exist_is_refused():
     with pytest.raises(DataError, match="no test split; there are: train") as caught:
         limited({"train": rows([0, 1])}, Limits(test=5))
     assert (caught.value.code, caught.value.at) == ("DATA-SPLIT", "data.limit.test")
+
+
+def questions(numbers, articles):
+    """Return a question for each number of its context; contexts are in articles in turn."""
+    return tuple(
+        QuestionRow(
+            f"q{n}",
+            f"Question {n}?",
+            f"Context {number}",
+            (Answer("Context", 0),) * (n % 2),
+            f"train.json {n}",
+            articles[number % len(articles)],
+        )
+        for n, number in enumerate(numbers)
+    )
+
+
+NUMBERS = st.lists(st.integers(0, 9), min_size=8, max_size=80)
+
+
+@given(NUMBERS, st.sampled_from([[""], ["one"], ["one", "two", "three"]]), st.integers(1, 40))
+def test_questions_of_an_article_stay_together_or_where_there_is_one_those_of_a_context(
+    numbers, articles, wanted
+):
+    train = questions(numbers, articles)
+    try:
+        held = with_holdout({"train": train}, Holdout(validation=wanted))
+    except DataError:
+        reject()  # too few that belong together
+
+    def together(row):
+        return row.article if len({row.article for row in train}) > 1 else row.context
+
+    assert sorted(held["train"] + held["validation"], key=lambda row: row.id) == sorted(
+        train, key=lambda row: row.id
+    )
+    assert not {*map(together, held["train"])} & {*map(together, held["validation"])}
+    assert 0 < len(held["validation"]) <= wanted
+    for split in held.values():
+        assert list(split) == [row for row in train if row in split]
+
+
+def test_the_smallest_article_says_how_many_questions_can_be_held_out():
+    train = questions([0] * 30 + [1] * 20, ["one", "two"])
+    with pytest.raises(DataError, match="to hold 5 out") as caught:
+        with_holdout({"train": train}, Holdout(validation=5))
+    assert caught.value.fix.startswith("hold out 20 rows or more")
+    assert len(with_holdout({"train": train}, Holdout(validation=20))["validation"]) == 20
+
+
+def test_a_limit_draws_questions_by_their_ids_whatever_their_answers():
+    train = questions(range(200), ["one", "two"])
+    taken = limited({"train": train}, Limits(train=50))["train"]
+    ranked = sorted(train, key=lambda row: sha256(f"limit {row.id}".encode()).digest())
+    assert {row.id for row in taken} == {row.id for row in ranked[:50]}
+    assert list(taken) == [row for row in train if row in taken]

@@ -88,3 +88,17 @@ def test_a_text_at_the_limit_is_kept():
 @given(st.text())
 def test_normalising_twice_changes_nothing_more(text):
     assert normalised(normalised(text)) == normalised(text)
+
+
+@pytest.mark.parametrize("value", [None, 3, "", " ", "a\0", "a" * (MOST_BYTES + 1)])
+def test_a_text_is_called_what_it_is_in_its_row(value):
+    with pytest.raises(DataError, match="question") as caught:
+        checked_text(value, "f:1", what="question")
+    assert "the text" not in caught.value.problem
+    assert "data.text" not in caught.value.fix
+
+
+def test_a_text_may_be_as_long_as_the_caller_lets_it():
+    assert checked_text("a" * (MOST_BYTES + 1), "f:1", most=None)
+    with pytest.raises(DataError, match="3 characters, the limit is 2"):
+        checked_text("aaa", "f:1", most=2)

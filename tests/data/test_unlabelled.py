@@ -1,10 +1,11 @@
-"""Texts without labels: which they are, where they stand, and which cannot be read."""
+"""Texts and questions to predict: which they are, where they stand, which cannot be read."""
 
 import json
 
 import pytest
 
-from loratory.data.unlabelled import read_texts
+from loratory.data.rows import QuestionRow
+from loratory.data.unlabelled import read_questions, read_texts
 from loratory.errors import DataError
 
 
@@ -64,3 +65,71 @@ def test_a_text_that_cannot_be_read_is_refused_by_its_place(tmp_path, name, cont
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match="DATA-FILE"):
         read(tmp_path / "a.txt")
+
+
+ASKED = [("Who sleeps?", "Two foxes."), ("Who barks?", "Two foxes.")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_questions_are_rows_named_by_their_id_or_their_place(write, name):
+    first = 2 if name in ("a.csv", "a.tsv") else 1
+    places = [f"{name}:{first}", f"{name}:{first + 1}"]
+    bare = read_questions(write(name, ASKED, ("question", "context")))
+    assert bare == [QuestionRow(p, *asked, (), p) for p, asked in zip(places, ASKED, strict=True)]
+    named = [(row_id, *asked) for row_id, asked in zip(["x", "y"], ASKED, strict=True)]
+    found = read_questions(write(name, named, ("id", "question", "context")))
+    assert [(row.id, row.place) for row in found] == list(zip(["x", "y"], places, strict=True))
+
+
+def test_an_id_may_be_a_whole_number_or_be_left_out_of_a_line(write):
+    lines = [{"id": 7}, {}, {"id": None}]
+    objects = [
+        json.dumps(dict(zip(["question", "context"], ASKED[0], strict=True)) | line)
+        for line in lines
+    ]
+    path = write("a.jsonl", "\n".join(objects).encode())
+    assert [row.id for row in read_questions(path)] == ["7", "a.jsonl:2", "a.jsonl:3"]
+
+
+def test_the_answers_of_a_file_in_squad_s_format_are_not_looked_at(write, squad, question):
+    asked = [
+        question("q", "Two foxes.", "foxes"),
+        {"id": "r", "question": "Who?"},
+        question("s", "Two foxes.", answers=3, is_impossible=3),
+    ]
+    path = write("a.json", squad({"Foxes": [("Two foxes.", asked)]}))
+    rows = read_questions(path)
+    assert [(row.id, row.answers, row.article) for row in rows] == [
+        (row_id, (), "Foxes") for row_id in "qrs"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", b"question\nWho?\n", "DATA-COL.*'context' is missing"),
+        ("a.csv", b"question,context\nWho?,\n", "DATA-TEXT.*empty context.*a.csv:2"),
+        ("a.csv", b"question,context\n,Foxes.\n", "DATA-TEXT.*empty question.*a.csv:2"),
+        ("a.csv", b"question,context,id\nWho?,Foxes.,\n", "DATA-ID.*has no id.*a.csv:2"),
+        ("a.csv", b"id,question,context\n1,a,b\n1,c,b\n", "DATA-ID.*twice.*a.csv:2, at a.csv:3"),
+        ("a.jsonl", b'{"question": "a", "context": "b", "id": 1.5}\n', "DATA-ID.*got 1.5"),
+        ("a.jsonl", b'{"question": "a", "context": "b", "id": true}\n', "DATA-ID.*boolean true"),
+        ("a.jsonl", b'{"question": "a"}\n', "DATA-COL.*a.jsonl:1"),
+        ("a.jsonl", b'{"question"\n', "DATA-JSON.*a.jsonl:1"),
+        ("a.json", b'{"data": {}}', "DATA-JSON.*'data' is not a list"),
+        ("a.json", b"", "DATA-EMPTY"),
+        ("a.csv", b"question,context\n", "DATA-EMPTY"),
+        ("a.txt", b"Who?", r"DATA-FILE.*expected \.json, \.csv, \.tsv, \.jsonl or \.parquet"),
+    ],
+)
+def test_a_question_that_cannot_be_read_is_refused_by_its_place(write, name, content, words):
+    with pytest.raises(DataError, match=words):
+        read_questions(write(name, content))
+
+
+def test_a_question_of_squad_s_format_without_an_id_is_refused(write, squad):
+    path = write("a.json", squad({"": [("Two foxes.", [{"question": "Who?"}])]}))
+    with pytest.raises(
+        DataError, match=r"DATA-ID.*a\.json, article 1, paragraph 1, question no\. 1"
+    ):
+        read_questions(path)

@@ -1,8 +1,13 @@
-"""The command line from outside: refusals that must leave nothing, and processes to end."""
+"""The command line from outside: refusals that must leave nothing, and processes to end.
+
+Also what whole experiments need: a tiny base with room for a page of text, and a few rows of every
+named set in its authors' form.
+"""
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,3 +170,113 @@ def refused(loratory, tmp_path, monkeypatch):
         return Refusal(ran.code, found[1], headline, fix)
 
     return refuse
+
+
+@pytest.fixture(scope="session")
+def roomy_folder(llama_folder, tmp_path_factory):
+    """Return a folder with a random Llama, 2 layers of 64, that reads 2,048 tokens."""
+    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+
+    folder = tmp_path_factory.mktemp("roomy")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(llama_folder / name, folder / name)
+    set_seed(0)
+    config = LlamaConfig(
+        vocab_size=320,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+# By the name of a file of the authors': how many of its lines, or paragraphs of questions.
+FEW = {
+    "rotten_tomatoes/train.jsonl": 40,
+    "rotten_tomatoes/validation.jsonl": 12,
+    "cola/in_domain_train.tsv": 40,
+    "cola/in_domain_dev.tsv": 12,
+    "query_wellformedness/train.tsv": 40,
+    "query_wellformedness/dev.tsv": 12,
+    "squad_v1.1/train.json": 6,
+    "squad_v1.1/validation.json": 2,
+    "squad_v2.0/train.json": 6,
+    "squad_v2.0/validation.json": 2,
+}
+
+
+@pytest.fixture(scope="session")
+def few_rows(request, tmp_path_factory):
+    """Return a folder with a few rows of every named set, and `texts.txt`.
+
+    They are real ones where there are any, otherwise of their form.
+    """
+    try:
+        source = request.getfixturevalue("shared_data")
+    except pytest.skip.Exception:
+        source = None
+    folder = tmp_path_factory.mktemp("rows")
+    for name, wanted in FEW.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        is_real = source is not None and (source / name).is_file()
+        if path.suffix == ".json":
+            articles = (
+                json.loads((source / name).read_text())["data"] if is_real else _articles(name)
+            )
+            path.write_text(json.dumps({"data": _few_articles(articles, wanted)}))
+        else:
+            lines = (source / name).read_text().splitlines() if is_real else _lines(name)
+            path.write_text("\n".join(lines[:: max(1, len(lines) // wanted)][:wanted]) + "\n")
+    reviews = (folder / "rotten_tomatoes" / "train.jsonl").read_text().splitlines()
+    texts = [json.loads(line)["text"] for line in reviews]
+    (folder / "texts.txt").write_text("\n\n".join(texts) + "\n")
+    return folder
+
+
+def _few_articles(articles, paragraphs):
+    """Return one short paragraph of each of so many articles, with three of its questions."""
+    few = []
+    for article in articles[:paragraphs]:
+        shortest = min(article["paragraphs"], key=lambda paragraph: len(paragraph["context"]))
+        qas = sorted(shortest["qas"], key=lambda asked: asked.get("is_impossible", False))
+        ends = qas if len(qas) < 3 else [qas[0], qas[1], qas[-1]]
+        few.append({"title": article["title"], "paragraphs": [shortest | {"qas": ends}]})
+    return few
+
+
+def _articles(name):
+    """Return made-up articles; in version 2.0 every third question has no answer."""
+    return [_article(name, number) for number in range(8)]
+
+
+def _article(name, number):
+    context = f"The {name} bridge {number} was built in {1900 + number}. It is {number} miles long."
+    year = str(1900 + number)
+    answers = [{"text": year, "answer_start": context.index(year)}]
+    questions = [f"When was bridge {number} built?", f"What year is bridge {number} of?"]
+    qas = [
+        {"id": f"{name}-{number}-{at}", "question": question, "answers": answers}
+        for at, question in enumerate(questions)
+    ]
+    none = {"id": f"{name}-{number}-2", "question": "Who built it?", "answers": []}
+    if "v2.0" in name:
+        qas = [asked | {"is_impossible": False} for asked in qas]
+        qas.append(none | {"is_impossible": True})
+    return {"title": f"{name} {number}", "paragraphs": [{"context": context, "qas": qas}]}
+
+
+def _lines(name):
+    """Return made-up rows in the form of a file of texts with a class."""
+    texts = [(f"{name} sentence {number}", number % 2) for number in range(40)]
+    if name.startswith("rotten_tomatoes"):
+        return [json.dumps({"text": text, "label": label}) for text, label in texts]
+    if name.startswith("cola"):
+        return [f"made\t{label}\t\t{text}" for text, label in texts]
+    return [f"{text}\t{float(label)}" for text, label in texts]

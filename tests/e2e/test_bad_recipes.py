@@ -37,6 +37,21 @@ RECIPES = [
     ("nothing to wait for", "training: {patience: 2}", "CFG-VALUE", "training.patience"),
     ("no such schedule", "training: {schedule: cubic}", "CFG-RANGE", "training.schedule"),
     ("no such method", "method: {kind: lorra}", "CFG-RANGE", "method.kind"),
+    (
+        "no such task",
+        "task: {kind: spanqa}",
+        "CFG-RANGE",
+        "3 task.kind, got 'spanqa', expected one",
+    ),
+    (
+        "a kind without quotes",
+        "task: {kind: true}",
+        "CFG-TYPE",
+        "3 task.kind, got a boolean (true)",
+    ),
+    ("no section", "task: span_qa", "CFG-TYPE", "3 task, got 'span_qa', expected a section"),
+    ("a key of another task", "task: {kind: text, labels: [a, b]}", "CFG-UNKNOWN", "3 task.labels"),
+    ("windows that stand", "task: {kind: span_qa, stride: 384}", "CFG-RANGE", "stride (384) must"),
     ("aliases within aliases", f"b0: &b0 [a, a]\n{BOMB}", "CFG-SIZE", "aliases"),
     ("a deep nest", "a: " + "[" * 200 + "]" * 200, "CFG-SIZE", "too deep"),
     ("a name that leaves", "name: ../../etc", "CFG-RANGE", "3 name"),
@@ -49,6 +64,8 @@ OVERRIDES = [
     ("training.learning_rate=fast", "CFG-TYPE", "command line: training.learning_rate"),
     ("training.epochs", "CFG-SYNTAX", "training.epochs"),
     ("seed.a=1", "CFG-TYPE", "seed"),
+    ("task.kind=spanqa", "CFG-RANGE", "command line: task.kind"),
+    ("task.stride=64", "CFG-UNKNOWN", "command line: task.stride"),
 ]
 
 

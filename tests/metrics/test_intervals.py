@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loratory.metrics.classification import classification_metrics, confusion_matrix
-from loratory.metrics.intervals import classification_intervals
+from loratory.metrics.intervals import classification_intervals, mean_intervals, sum_intervals
 
 
 def resampled_row_by_row(targets, predictions, *, classes, resamples=4000):
@@ -71,3 +71,61 @@ def test_many_classes_are_resampled_in_little_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100e6  # 2,000 matrices of 150 x 150 counts at once are 360 MB
+
+
+def test_intervals_of_means_are_those_of_resampling_rows():
+    generator = np.random.default_rng(0)
+    right = (generator.random(200) < 0.3).astype(float)
+    values = {"exact": right, "overlap": np.maximum(right, generator.random(200))}
+    ours = mean_intervals(values)
+    draws = np.random.default_rng(1).integers(0, 200, size=(20_000, 200))
+    for name, column in values.items():
+        expected = np.percentile(column[draws].mean(axis=1), [2.5, 97.5])
+        # Each end is a percentile of 2,000 draws whose spread is about 0.03.
+        assert ours[name] == pytest.approx(tuple(expected), abs=0.006)
+
+
+def test_intervals_of_means_are_those_of_the_same_confusion_matrix():
+    right = np.array([1.0] * 120 + [0.0] * 80)
+    matrix = np.array([[60, 40], [40, 60]])
+    expected = classification_intervals(matrix)["accuracy"]
+    assert mean_intervals({"accuracy": right})["accuracy"] == pytest.approx(expected, abs=0.011)
+
+
+def test_intervals_of_ratios_are_those_of_resampling_both_their_sides():
+    generator = np.random.default_rng(0)
+    columns = np.column_stack([generator.poisson(3, 150), generator.integers(1, 30, 150)])
+    ours = sum_intervals(columns, lambda sums: {"ratio": sums[:, 0] / sums[:, 1]})["ratio"]
+    sums = columns[np.random.default_rng(1).integers(0, 150, size=(20_000, 150))].sum(axis=1)
+    expected = np.percentile(sums[:, 0] / sums[:, 1], [2.5, 97.5])
+    assert ours == pytest.approx(tuple(expected), abs=0.004)  # of draws whose spread is 0.014
+
+
+def test_intervals_of_means_hold_the_true_value_in_about_95_of_100_data_sets():
+    generator, held = np.random.default_rng(0), 0
+    for _ in range(200):
+        low, high = mean_intervals({"f1": generator.beta(0.5, 0.5, 100)})["f1"]
+        held += low <= 0.5 <= high
+    assert 0.90 <= held / 200 <= 0.98
+
+
+def test_the_metrics_of_a_row_are_drawn_together():
+    values = np.random.default_rng(0).random(30)
+    together = mean_intervals({"one": values, "same": values, "half": values / 2})
+    assert together["one"] == together["same"] == mean_intervals({"one": values})["one"]
+    assert together["half"] == pytest.approx(tuple(end / 2 for end in together["one"]))
+
+
+@pytest.mark.parametrize("values", [[0.0], [1.0], [1.0, 1.0, 1.0], [1 / 3] * 7])
+def test_rows_that_are_all_alike_have_an_interval_without_width(values):
+    ends = mean_intervals({"f1": np.array(values)})["f1"]
+    assert ends == pytest.approx((values[0], values[0]), rel=1e-15)
+
+
+def test_many_rows_are_resampled_in_little_memory():
+    values = np.random.default_rng(0).random(20_000)
+    tracemalloc.start()
+    mean_intervals({"exact_match": values, "f1": values})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6  # 2,000 resamples of 20,000 rows at once are 320 MB

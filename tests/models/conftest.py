@@ -22,6 +22,7 @@ SIZES = {
 OLDER = {"vocab_size": 320, "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 2}
 KINDS = {
     "bloom": {"vocab_size": 320, "hidden_size": 16, "n_layer": 2, "n_head": 4},
+    "cohere": SIZES | {"logit_scale": 0.0625},
     "falcon": OLDER,
     "gemma2": SIZES | {"attn_logit_softcapping": 1.0, "query_pre_attn_scalar": 4},
     "gpt_neo": {
@@ -34,10 +35,12 @@ KINDS = {
         "max_position_embeddings": 64,
     },
     "gpt_neox": SIZES,
+    "granite": SIZES | {"logits_scaling": 8.0},
     "mamba": OLDER | {"state_size": 4, "time_step_rank": 4},
     "mistral": SIZES | {"sliding_window": 4},
     "mpt": {"vocab_size": 320, "d_model": 16, "n_layers": 2, "n_heads": 4, "max_seq_len": 48},
     "opt": OLDER | {"ffn_dim": 24, "word_embed_proj_dim": 16, "max_position_embeddings": 64},
+    "phi": SIZES,
     "qwen2": SIZES,
 }
 

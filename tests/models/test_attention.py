@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import AutoModel
 
-from loratory.models.attention import NAME, UnsupportedAttentionError, flat_attention, texts_at
+from loratory.models.attention import (
+    NAME,
+    Scores,
+    UnsupportedAttentionError,
+    blockwise,
+    flat_attention,
+    one_by_one,
+    texts_at,
+)
+from loratory.models.blocks import Blocks
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=5)
 
@@ -55,6 +64,44 @@ def test_it_is_softmax_attention_within_each_text(lengths, window, scaling):
         scaling=scaling or query.shape[-1] ** -0.5,
     )
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def mixed_and_gradients(attend, parts):
+    """Return the mixed values and the gradients of query, key and value."""
+    leaves = [part.clone().requires_grad_() for part in parts]
+    mixed = attend(*leaves)
+    weights = torch.arange(mixed.numel(), dtype=mixed.dtype).cos().view_as(mixed)
+    (mixed * weights).sum().backward()
+    return [mixed.detach(), *(leaf.grad for leaf in leaves)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 20), min_size=1, max_size=9),
+    window=st.none() | st.integers(1, 14),
+    scaling=st.none() | st.just(0.3),
+    shared=st.sampled_from([1, 2, 4]),
+)
+def test_blocks_of_texts_mix_what_each_text_alone_does(lengths, window, scaling, shared):
+    parts = tensors(sum(lengths), shared=shared)
+    scores = Scores(scaling=scaling, window=window)
+    blocks = Blocks.of(lengths)
+    found = mixed_and_gradients(lambda *p: blockwise(*p, scores, blocks), parts)
+    expected = mixed_and_gradients(lambda *p: one_by_one(*p, scores, tuple(lengths)), parts)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_off_the_processor_texts_stand_in_blocks_that_are_made_once_for_all_layers(monkeypatch):
+    made = []
+    whole = Blocks.of
+    monkeypatch.setattr(Blocks, "of", lambda *given: made.append(given) or whole(*given))
+    query, key, value = (part.to("meta") for part in tensors(9))
+    with texts_at(bounds_of([2, 3, 4])):
+        for _ in range(3):
+            found, _ = flat_attention(nn.Identity(), query, key, value, None)
+    assert found.shape == (1, 9, 4, 4)
+    assert made == [((2, 3, 4), torch.device("meta"))]
 
 
 @pytest.mark.parametrize("asked", ["softcap", "s_aux", "position_bias"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from loratory.models.product import product
+from loratory.models.product import frozen_linear, product
 
 # torch's own tolerances for two ways to add up the same numbers (torch.testing.assert_close).
 DTYPES = [torch.float64, torch.float32, torch.bfloat16]
@@ -35,3 +35,21 @@ def test_the_operands_stay_as_they_were():
     before = [operand.clone() for operand in operands]
     product(*operands)
     assert all(map(torch.equal, operands, before))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("tokens", "inner", "outer"), SHAPES)
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_a_frozen_layer_passes_the_gradient_on_and_takes_none(
+    dtype, tokens, inner, outer, with_bias
+):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(tokens, inner, generator=generator).to(dtype).requires_grad_()
+    weight = torch.randn(outer, inner, generator=generator).to(dtype).requires_grad_()
+    bias = torch.randn(outer, generator=generator).to(dtype) if with_bias else None
+    upstream = torch.randn(tokens, outer, generator=generator).to(dtype)
+    found = frozen_linear(x, weight, bias)
+    found.backward(upstream)
+    torch.testing.assert_close(found, F.linear(x, weight, bias))
+    torch.testing.assert_close(x.grad, upstream @ weight)
+    assert weight.grad is None

@@ -1,8 +1,16 @@
 """Mistakes in a recipe: code, place, what was expected and the fix, all at once."""
 
-import pytest
+import json
+import re
 
-from loratory.recipe.explain import MOST_SHOWN
+import pytest
+from pydantic import ValidationError
+
+from loratory.recipe.explain import MOST_SHOWN, explain
+from loratory.recipe.known_keys import keys_of_section, known_key
+from loratory.recipe.settings import Settings
+
+KINDS = [(key, kind) for key in ("task", "method") for kind in known_key((key,), {}).kinds]
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "2.5", "true", "2.0", ".inf", ".nan", "NaN", "1e400"])
@@ -56,6 +64,12 @@ def test_values_of_the_right_type_are_out_of_range(refusal, lines, key):
         ("task: {labels: {a: 1}}", "task.labels", "a list of text"),
         ("method: lora", "method", "a section of settings"),
         ("method: [lora]", "method", "a section of settings"),
+        ("task: text", "task", "a section of settings"),
+        ("task: [text]", "task", "a section of settings"),
+        ("task: 1", "task", "a section of settings"),
+        ("task:", "task", "a section of settings"),
+        ("task: {bos: 1}", "task.bos", "true or false"),
+        ("task: {kind: label_words, examples: [a]}", "task.examples[0]", "a section of settings"),
         ("method: {target_modules: {str: 1}}", "method.target_modules", "text or a list of text"),
         ("training:", "training", "a section of settings"),
     ],
@@ -76,6 +90,11 @@ def test_values_of_the_wrong_type_say_which_is_right(refusal, lines, key, expect
         ("training: {learning_rate: '1e-4'}", "training.learning_rate", "without quotes: 1e-4"),
         ("training: {epochs: }", "training.epochs", "write a value, or remove the key"),
         ("training: {schedule: Cosin}", "training.schedule", "did you mean cosine?"),
+        ("task: {bos: no}", "task.bos", "write false, without quotes"),
+        ("task: {bos: 'True'}", "task.bos", "write true, without quotes"),
+        ("task: {bos: maybe}", "task.bos", "set task.bos to true or false"),
+        ("method: full", "method", "set method.kind to full"),
+        ("method: 4", "method", "set method to a section of settings"),
     ],
 )
 def test_the_fix_is_what_was_meant(refusal, lines, key, fix):
@@ -92,9 +111,92 @@ def test_words_that_only_yaml_1_1_takes_for_booleans_are_text(loaded):
     assert loaded("task: {labels: [no, yes]}\n").task.labels == ("no", "yes")
 
 
-def test_a_wrong_kind_lists_the_kinds_there_are(refusal):
-    assert refusal("task: {kind: clasify}").expected == "classify"
-    assert refusal("method: {kind: loar}").expected == "lora"
+@pytest.mark.parametrize(
+    ("written", "code", "shown", "fix"),
+    [
+        ("spanqa", "CFG-RANGE", "'spanqa'", "did you mean span_qa?"),
+        ("Text", "CFG-RANGE", "'Text'", "did you mean text?"),
+        ("zzz", "CFG-RANGE", "'zzz'", "set task.kind to one of classify, label_words, span_qa"),
+        ("'None'", "CFG-RANGE", "'None'", "set task.kind to one of"),
+        ("null", "CFG-TYPE", "a blank (null)", "write a value, or remove the key"),
+        ("true", "CFG-TYPE", "a boolean (true)", "set task.kind to one of"),
+        ("3", "CFG-TYPE", "3", "set task.kind to one of"),
+        ("[text]", "CFG-TYPE", "a list", "set task.kind to one of"),
+        ("{text: 1}", "CFG-TYPE", "a section of settings", "set task.kind to one of"),
+    ],
+)
+def test_a_wrong_kind_lists_the_kinds_there_are(refusal, written, code, shown, fix):
+    error = refusal(f"task:\n  kind: {written}\n  zzz: 1\n")
+    assert error.code == code
+    assert error.at.endswith("recipe.yaml:4 task.kind")
+    assert f"got {shown}, expected one of {', '.join(known_key(('task',), {}).kinds)}" in str(error)
+    assert error.fix.startswith(fix)
+    assert str(error).count("error[") == 1
+
+
+@pytest.mark.parametrize(("section", "kind"), KINDS)
+def test_a_value_in_a_kind_is_told_as_any_other(refusal, section, kind):
+    values = {section: {"kind": kind}}
+    for key in [name for name in keys_of_section((section,), values) if name != "kind"]:
+        written = 1 if key == "decoding" else {"zzz": 1}
+        error = refusal(f"{section}: {json.dumps({'kind': kind, key: written})}")
+        assert (error.code, error.expected) == (
+            "CFG-TYPE",
+            known_key((section, key), values).expected,
+        )
+        assert error.at.endswith(f"recipe.yaml:3 {section}.{key}")
+
+
+@pytest.mark.parametrize(("section", "kind"), KINDS)
+def test_a_key_named_like_a_kind_is_unknown(refusal, section, kind):
+    for other in [name for key, name in KINDS if key == section]:
+        error = refusal(f"{section}: {{kind: {kind}, {other}: 1}}")
+        assert (error.code, error.problem) == ("CFG-UNKNOWN", f"unknown key `{other}`")
+        assert error.at.endswith(f"recipe.yaml:3 {section}.{other}")
+
+
+def test_the_limits_and_the_default_are_those_of_the_kind(refusal):
+    spans = refusal("task: {kind: span_qa, max_length: 0}")
+    assert spans.fix == "set task.max_length to a whole number >= 1, such as 384"
+    assert refusal("task: {max_length: 0}").fix == "set task.max_length to a whole number >= 1"
+    assert refusal("task: {kind: span_qa, max_length: null}").code == "CFG-TYPE"
+
+
+def test_a_mistake_within_a_section_of_a_kind_has_its_place(refusal):
+    error = refusal("task: {kind: written_qa, decoding: {kind: bean, num_beams: 1}}")
+    assert error.at.endswith("recipe.yaml:3 task.decoding.kind")
+    assert error.fix.startswith("did you mean beam?\nerror[CFG-RANGE]")
+    assert "task.decoding.num_beams, got 1, expected a whole number >= 2" in error.fix
+
+
+def test_a_key_of_another_kind_says_which(refusal):
+    error = refusal("task: {kind: span_qa, labels: [a, b]}")
+    assert (error.code, error.problem) == ("CFG-UNKNOWN", "unknown key `labels`")
+    assert error.fix.startswith("`labels` belongs to task.kind classify or label_words; remove it")
+    assert "replace" not in error.fix
+
+
+def test_an_override_of_the_kind_alone_is_told_to_replace_the_section(refusal, loaded):
+    error = refusal("method: {r: 4, lora_alpha: 2}\n", "method.kind=full")
+    assert error.at.endswith("recipe.yaml:3 method.r")
+    assert str(error).count("; or replace all of method: 'method={kind: full}'") == 2
+    assert loaded("method: {r: 4}\n", "method={kind: full}").method.kind == "full"
+    assert "replace" not in refusal("", "method.kind=full", "method.r=4").fix
+
+
+def test_kinds_within_kinds_and_in_lists_have_their_places(kinds_within_kinds):
+    others = [{"kind": "greedy"}, {"kind": "bean"}, {"kind": "beam", "text": 1}, {"beam": 0}]
+    task = {"kind": "write", "write": {"kind": "beam", "beam": 0, "greedy": 1}, "others": others}
+    with pytest.raises(ValidationError) as caught:
+        kinds_within_kinds.model_validate_json(json.dumps({"task": task}), strict=True)
+    told = str(explain(caught.value, Settings({"task": task}, {})))
+    assert re.findall(r"at (task\.\S+?)(?:,|$)", told, re.MULTILINE) == [
+        "task.write.beam",
+        "task.write.greedy",
+        "task.others[1].kind",
+        "task.others[2].text",
+        "task.others[3].beam",
+    ]
 
 
 @pytest.mark.parametrize(

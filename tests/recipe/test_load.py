@@ -14,22 +14,33 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from loratory.errors import ConfigError
-from loratory.recipe.known_keys import known_keys
+from loratory.recipe.known_keys import keys_of_section, known_key, known_keys
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.other_names import OUR_KEYS
 from loratory.recipe.schema import Recipe
 from loratory.recipe.settings import UNPRINTABLE, dotted
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").rglob("*.yaml"))
+BARE = {"base": "gpt2", "data": {"train": "a.csv"}}
 QUICKSTART = next(path for path in RECIPES if path.stem == "quickstart").read_text("utf-8")
 
+names_of_keys = st.sampled_from([path[-1] for path in known_keys() if path])
 printable = st.text(min_size=1, max_size=20).filter(lambda text: not UNPRINTABLE.search(text))
 reals = st.floats(min_value=1e-300, max_value=1e300)
 words = st.sampled_from(
     ["no", "true", "1e5", "~", "0o7", "1:2", "- a", "a: b", "#", "'", "é", " x "]
 )
+scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 9) | printable | words
+json_like = st.recursive(
+    scalars,
+    lambda held: (
+        st.lists(held, max_size=3) | st.dictionaries(printable | names_of_keys, held, max_size=3)
+    ),
+    max_leaves=5,
+)
 yaml_like = st.text(st.sampled_from("ab1.-:?!&*%|>[]{},#'\"\\ \n\t~=@é\0\ud800"), max_size=60)
 keys = st.sampled_from([*map(dotted, known_keys()), *OUR_KEYS, "a.b", "training..x", "zz"])
+kinds = st.sampled_from([f"task.kind={kind}" for kind in known_key(("task",), {}).kinds])
 lines = st.sampled_from(QUICKSTART.splitlines())
 
 often = settings(
@@ -78,6 +89,15 @@ def test_overrides_are_texts_or_a_mapping():
     by_value = load_recipe("quickstart", {"base": "gpt2", "task.labels": ("a", "b"), "method.r": 4})
     assert by_text == by_value
     assert (by_text.base, by_text.task.labels, by_text.method.r) == ("gpt2", ("a", "b"), 4)
+
+
+def test_overrides_make_a_section_of_another_kind(loaded):
+    words = loaded("task: {kind: classify}\n", "task.kind=label_words", "task.template=Is {text}")
+    assert (words.task.kind, words.task.template) == ("label_words", "Is {text}")
+    written = loaded(
+        "", "data.name=squad", "task.decoding.kind=beam", "task.kind=written_qa", "task.bos=false"
+    )
+    assert (written.task.decoding.kind, written.task.bos) == ("beam", False)
 
 
 def test_numbers_are_those_of_yaml_1_2(loaded):
@@ -144,6 +164,24 @@ def test_a_dumped_recipe_loads_as_the_same(recipe_path, base, labels, numbers, w
     assert type(again.training.warmup) is type(warmup)
 
 
+@pytest.mark.parametrize(
+    ("task", "more"),
+    [
+        ("label_words", {"words": ["no", "1e5"], "shots": 3, "template": "{text}\n\n:"}),
+        ("label_words", {"examples": [{"text": "~", "label": "true"}]}),
+        ("span_qa", {"unanswerable": True, "stride": 64}),
+        ("written_qa", {"decoding": {"kind": "sample", "top_p": 0.5, "temperature": 1e-5}}),
+        ("text", {"max_length": 128}),
+    ],
+)
+@pytest.mark.parametrize("method", known_key(("method",), {}).kinds)
+def test_a_dumped_recipe_of_any_kind_loads_as_the_same(recipe_path, task, more, method):
+    written = BARE | {"name": "run", "method": {"kind": method}, "task": {"kind": task} | more}
+    recipe = load_recipe(recipe_path(json.dumps(written)))
+    assert (recipe.task.kind, recipe.method.kind) == (task, method)
+    assert load_recipe(recipe_path(dump_recipe(recipe))) == recipe
+
+
 def test_long_text_is_dumped_unchanged(recipe_path):
     for length in range(60, 140):
         recipe = load_recipe("cola", {"base": "\\" * length + " \r", "data.text": "a b " * length})
@@ -175,10 +213,22 @@ def test_any_damaged_recipe_is_loaded_or_refused(recipe_path, data):
 
 @often
 @given(
-    st.lists(st.text(max_size=30) | st.tuples(keys, yaml_like | words).map("=".join), max_size=4)
+    st.lists(
+        st.text(max_size=30) | kinds | st.tuples(keys, yaml_like | words).map("=".join), max_size=4
+    )
 )
 def test_any_overrides_are_loaded_or_refused(overrides):
     assert_loaded_or_refused("quickstart", overrides)
+
+
+@often
+@given(kinds, st.data())
+def test_any_values_in_a_section_of_any_kind_are_loaded_or_refused(recipe_path, kind, data):
+    kind = kind.rpartition("=")[2]
+    names = keys_of_section(("task",), {"task": {"kind": kind}})
+    task = data.draw(st.dictionaries(st.sampled_from(names) | printable, json_like, max_size=4))
+    task["kind"] = data.draw(st.just(kind) | json_like)
+    assert_loaded_or_refused(recipe_path(json.dumps(BARE | {"task": task})))
 
 
 def test_thousands_of_mistakes_are_told_in_time(recipe_path):

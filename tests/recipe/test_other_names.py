@@ -2,7 +2,7 @@
 
 import re
 
-from loratory.recipe.known_keys import known_keys
+from loratory.recipe.known_keys import known_key, known_keys
 from loratory.recipe.other_names import NOT_IN_A_RECIPE, OUR_KEYS, REMARKS
 from loratory.recipe.settings import dotted
 
@@ -28,6 +28,12 @@ def test_a_remark_about_what_to_write_names_the_key_of_the_answer():
     }
     assert written
     assert [ours.rpartition(".")[2] for ours in written] == [*written.values()]
+
+
+def test_remarks_on_the_method_name_every_kind_there_is():
+    *kinds, last = known_key(("method",), {}).kinds
+    words = f"it takes {', '.join(kinds)} or {last}"
+    assert {REMARKS["adapter"], REMARKS["finetuning_type"]} == {words}
 
 
 def test_remarks_are_about_names_of_the_table():

@@ -83,6 +83,37 @@ def test_null_is_kept_where_it_is_a_setting():
 
 def test_null_does_not_hide_an_unknown_key():
     assert overridden(["trainig=null"]) == {"trainig": None}
+    assert overridden(["task.lables=null"]) == {"task": {"lables": None}}
+
+
+def test_null_is_kept_only_where_the_kind_takes_it():
+    def after(kind):
+        return overridden(["task.max_length=null"], task={"kind": kind, "max_length": 9})["task"]
+
+    assert after("classify") == {"kind": "classify", "max_length": None}
+    assert after("span_qa") == {"kind": "span_qa"}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_null_is_judged_by_the_kind_after_all_overrides(last):
+    overrides = ["task.max_length=null", "task.kind=span_qa"]
+    values = overridden(overrides[:: -1 if last else 1], task={"kind": "classify"})
+    assert values == {"task": {"kind": "span_qa"}}
+
+
+def test_null_removes_what_a_new_kind_has_not():
+    values = overridden(["method.kind=full", "method.r=null"], method={"kind": "lora", "r": 8})
+    assert values == {"method": {"kind": "full"}}
+
+
+def test_null_makes_a_kind_the_usual_one():
+    overrides = ["task.too_long=null", "task.kind=null"]
+    assert overridden(overrides, task={"kind": "span_qa", "too_long": "x"}) == {"task": {}}
+
+
+def test_a_null_that_a_section_replaces_later_is_forgotten():
+    assert overridden(["method.r=null", "method={r: 4}"]) == {"method": {"r": 4}}
+    assert overridden(["training=null", "training.epochs=4"]) == {"training": {"epochs": 4}}
 
 
 @pytest.mark.parametrize(

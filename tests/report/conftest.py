@@ -1,4 +1,4 @@
-"""A small run folder: fifteen steps, three evaluations, forty answers, some of them nasty."""
+"""Small run folders, one for each kind of task; that of the classifier has some nasty texts."""
 
 import json
 import shutil
@@ -9,7 +9,10 @@ import pytest
 
 from loratory.metrics.baselines import classification_baselines
 from loratory.metrics.evaluate import evaluate_classification
+from loratory.metrics.language import evaluate_language
 from loratory.metrics.predictions import Prediction, write_predictions
+from loratory.metrics.questions import evaluate_questions
+from loratory.metrics.written_answers import evaluate_written_answers
 from loratory.report.read import read_run
 
 LABELS = ["negative", "positive"]
@@ -23,6 +26,14 @@ method: {kind: lora, r: 4, lora_alpha: 8.0, target_modules: [c_attn, c_proj]}
 training: {epochs: 1, batch_size: 4, learning_rate: 0.0005, schedule: cosine, max_grad_norm: 1.0}
 seed: 7
 """
+SPAN = "base: tiny\ntask: {kind: span_qa, unanswerable: true}\nmethod: {kind: full}\n"
+WRITTEN = """\
+base: tiny
+task: {kind: written_qa, no_answer: unanswerable, decoding: {kind: greedy, max_new_tokens: 32}}
+method: {kind: none}
+training: {epochs: 1}
+"""
+TEXT = "base: tiny\ntask: {kind: text}\ndata: {train: book.txt}\nmethod: {kind: lora, r: 4}\n"
 
 # Position and text of the wrong answers; the later they come the surer the model was.
 WRONG = {
@@ -52,38 +63,26 @@ def predictions():
     return lines
 
 
-def log(metrics):
+def log(metrics, steps):
     def line(event, **values):
         return {"event": event, "time": 1_768_392_153.0, "attempt": 1, **values}
 
-    yield line("start", rows={"train": 60, "validation": 40}, steps=15, recipe="tiny")
-    for step in range(1, 16):
-        yield line(
-            "step",
-            step=step,
-            epoch=step / 15,
-            rows=4,
-            tokens=80,
-            seconds=0.5,
-            **{
-                "train/loss": 0.7 - step / 50,
-                "train/learning_rate": 5e-4 * (1 - step / 15),
-                "train/grad_norm": 2.0 / step,
-                "train/grad_norm/layers 0-1": 1.5 / step,
-                "train/grad_norm/head": 1.0 / step,
-            },
-        )
+    yield line("start", rows={"train": 60, "validation": 40}, steps=steps, recipe="tiny")
+    for step in range(min(1, steps), steps + 1):
+        values = {
+            "train/loss": 0.7 - step / 50,
+            "train/learning_rate": 5e-4 * (1 - step / 15),
+            "train/grad_norm": 2.0 / max(step, 1),
+            "train/grad_norm/layers 0-1": 1.5 / max(step, 1),
+            "train/grad_norm/head": 1.0 / max(step, 1),
+        }
+        if step:
+            yield line("step", step=step, epoch=step / 15, rows=4, tokens=80, seconds=0.5, **values)
         if step % 5 == 0:
-            scores = {f"eval/{name}": value * step / 15 for name, value in metrics.items()}
-            yield line(
-                "evaluation",
-                step=step,
-                split="validation",
-                seconds=2.0,
-                **{"eval/loss": 0.5},
-                **scores,
-            )
-    yield line("stop", reason="finished", step=15)
+            scores = {f"eval/{name}": value * max(step, 1) / 15 for name, value in metrics.items()}
+            scores["eval/loss"] = 0.5
+            yield line("evaluation", step=step, split="validation", seconds=2.0, **scores)
+    yield line("stop", reason="finished", step=steps)
 
 
 def result(scores):
@@ -124,19 +123,139 @@ def result(scores):
     }
 
 
+def span_predictions():
+    """Return forty questions: every fourth unanswerable, every fifth wrong, some half right."""
+    lines = []
+    for number in range(40):
+        right = () if number % 4 == 0 else ("the " + "red " * (number % 7) + "door", "door")
+        none = 0.80 if number % 4 == 0 else 0.02 + number / 400
+        said = "a window" if number % 5 == 0 else "red door" if number % 7 == 3 else "the door"
+        scores = {said: (1 - none) * 0.9, "floor": (1 - none) * 0.1, "": none}
+        answer = "" if none > 0.42 and number % 8 else said
+        lines.append(Prediction(f"q{number}", f"What is it, {number}?", right, answer, scores))
+    return lines
+
+
+def written_predictions():
+    """Return twelve questions: four unanswerable, two of these seen to be so."""
+    said = ["Unanswerable.", "a door", "the red door", ""] * 3
+    lines = []
+    for number, text in enumerate(said):
+        right = () if number % 3 == 0 else ("red door",)
+        scores = {"log_probability": -number / 10, "cut": float(number == 5)}
+        lines.append(Prediction(f"q{number}", f"What is it, {number}?", right, text, scores))
+    return lines
+
+
+def text_predictions():
+    """Return twenty texts, the later the harder, and the earlier the longer."""
+    return [
+        Prediction(
+            f"validation/{number}",
+            f"<b>text</b> {number} " + "word " * 60,
+            None,
+            "",
+            {
+                "nats": (200 - 5 * number) * (1 + number / 10),
+                "tokens": 200 - 5 * number,
+                "bytes": 900,
+            },
+        )
+        for number in range(20)
+    ]
+
+
+def write_run(folder, recipe, lines, scores, **changes):
+    """Write a run folder of a task; what its result holds besides is in `changes`."""
+    write_predictions(folder / "predictions" / "validation.jsonl", lines)
+    held = {**result(scores), "rows": {"train": 60, "validation": len(lines)}, **changes}
+    events = "".join(f"{json.dumps(event)}\n" for event in log(scores.metrics, held["steps"]))
+    (folder / "log.jsonl").write_text(events, encoding="utf-8")
+    (folder / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    (folder / "environment.json").write_text('{"torch": "2.13.0", "threads": 2}', encoding="utf-8")
+    held["evaluation"]["validation"]["rows"] = len(lines)
+    (folder / "result.json").write_text(json.dumps(held), encoding="utf-8")
+    return folder
+
+
+def untuned(scores, factor):
+    """Return the baseline that is the base before training, as a result holds it."""
+    metrics = {name: value * factor for name, value in scores.metrics.items()}
+    return {"name": "untuned base", "metrics": metrics, "intervals": {}}
+
+
 @pytest.fixture(scope="session")
 def complete_run(tmp_path_factory):
     """Return a run folder that lacks nothing; tests only read it."""
-    folder = tmp_path_factory.mktemp("runs") / "tiny-20260114-120233"
     lines = predictions()
-    scores = evaluate_classification(lines, LABELS)
-    write_predictions(folder / "predictions" / "validation.jsonl", lines)
-    events = "".join(f"{json.dumps(event)}\n" for event in log(scores.metrics))
-    (folder / "log.jsonl").write_text(events, encoding="utf-8")
-    (folder / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
-    (folder / "environment.json").write_text('{"torch": "2.13.0", "threads": 2}', encoding="utf-8")
-    (folder / "result.json").write_text(json.dumps(result(scores)), encoding="utf-8")
-    return folder
+    folder = tmp_path_factory.mktemp("runs") / "tiny-20260114-120233"
+    return write_run(folder, RECIPE, lines, evaluate_classification(lines, LABELS))
+
+
+@pytest.fixture(scope="session")
+def span_run(tmp_path_factory):
+    """Return the folder of a run that finds answers or says that there is none."""
+    lines = span_predictions()
+    return write_run(
+        tmp_path_factory.mktemp("runs") / "span",
+        SPAN,
+        lines,
+        evaluate_questions(lines, version="2.0"),
+        task="span_qa",
+        main_metric="f1",
+        labels=[],
+        baselines={},
+        settled={"no_answer_threshold": 0.42},
+        rows={"train": 60, "validation": 40, "threshold": 20},
+        windows={"train": 75, "validation": 52, "threshold": 25},
+    )
+
+
+@pytest.fixture(scope="session")
+def written_run(tmp_path_factory):
+    """Return the folder of a run that writes answers with a base as it is: nothing is trained."""
+    lines = written_predictions()
+    scores = evaluate_written_answers(lines, phrase="unanswerable")
+    return write_run(
+        tmp_path_factory.mktemp("runs") / "written",
+        WRITTEN,
+        lines,
+        scores,
+        task="written_qa",
+        main_metric="f1",
+        labels=[],
+        baselines={"validation": [untuned(scores, 1.0)]},
+        cut={"validation": 1},
+        signature=scores.signature,
+        steps=0,
+        best_step=0,
+        selected_on=None,
+        trainable_parameters=0,
+        adapter_bytes=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def text_run(tmp_path_factory):
+    """Return the folder of a run that models plain text."""
+    lines = text_predictions()
+    scores = evaluate_language(lines)
+    return write_run(
+        tmp_path_factory.mktemp("runs") / "text",
+        TEXT,
+        lines,
+        scores,
+        task="text",
+        main_metric="perplexity",
+        labels=[],
+        baselines={"validation": [untuned(scores, 2.0)]},
+    )
+
+
+@pytest.fixture(params=["complete_run", "span_run", "written_run", "text_run"])
+def any_run(request):
+    """Return the run folder of each kind of task in turn."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -152,10 +271,28 @@ def record(complete_run):
 
 
 @pytest.fixture
+def spans(span_run):
+    """Return what is read of the run that finds answers."""
+    return read_run(span_run)
+
+
+@pytest.fixture
+def written(written_run):
+    """Return what is read of the run that writes answers."""
+    return read_run(written_run)
+
+
+@pytest.fixture
+def texts(text_run):
+    """Return what is read of the run that models text."""
+    return read_run(text_run)
+
+
+@pytest.fixture
 def changed(record):
     """Return a function that gives the record with some values of its result changed."""
 
-    def change(**values):
-        return replace(record, result=record.result.model_copy(update=values))
+    def change(of=record, **values):
+        return replace(of, result=of.result.model_copy(update=values))
 
     return change

@@ -29,6 +29,9 @@ class FlatBatch:
     targets: Tensor
     """What the task should find there, `[positions]`."""
 
+    counts: tuple[int, ...]
+    """How many of the positions each row has."""
+
     def __len__(self) -> int:
         """Return the number of tokens."""
         return len(self.input_ids)
@@ -53,4 +56,5 @@ def flatten(rows: Sequence[EncodedRow], device: torch.device | str = "cpu") -> F
         bounds=tuple(zip(starts, ends, strict=True)),
         read_at=whole(read_at),
         targets=whole([target for row in rows for target in row.targets]),
+        counts=tuple(len(row.positions) for row in rows),
     )

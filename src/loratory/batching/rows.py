@@ -1,7 +1,8 @@
 """Encoded rows: the one thing a task hands to the batch builder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,24 @@ class Encoding:
     """The rows of a split as the network reads them, and what the reading cost them."""
 
     rows: tuple[EncodedRow, ...]
-    truncated: int
+    """What the network learns from; a row of the data may give several, or none."""
+
+    asked: tuple[tuple[EncodedRow, ...], ...]
+    """What it is asked, for each row of the data. One object asked twice is computed once."""
+
+    truncated: int = 0
     """Rows whose end was cut off."""
 
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """What a person should know about how these rows were read."""
+
+    asked_loss: bool = True
+    """Whether the loss over what is asked is that over `rows`: then one pass gives both."""
+
+
+def one_each(rows: Sequence[EncodedRow], **further: Any) -> Encoding:
+    """Return the encoding of rows that are asked just what they are learned from."""
+    return Encoding(tuple(rows), tuple((row,) for row in rows), **further)
 
 
 def total_tokens(rows: Iterable[EncodedRow]) -> int:

@@ -56,6 +56,6 @@ def evaluate(
     table.add_column("metric")
     table.add_column("value")
     for name, value in found.metrics.items():
-        table.add_row(name, with_interval(value, found.intervals[name]))
+        table.add_row(name, with_interval(value, found.intervals.get(name)))
     print_table(table)
     print_text(f"predictions: {found.predictions}")

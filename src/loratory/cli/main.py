@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from loratory.cli import data, evaluate, models, predict, train
+from loratory.cli import data, evaluate, generate, models, predict, train
 from loratory.cli.output import print_error
 from loratory.errors import LoratoryError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
 app.command("models")(models.models)
 app.add_typer(data.app, name="data")
 

@@ -45,8 +45,10 @@ def print_error(error: LoratoryError, *, as_json: bool) -> None:
     console.print(f"fix: {error.fix}", markup=False)
 
 
-def with_interval(value: float, interval: tuple[float, float] | list[float] | None) -> str:
-    """Return a metric as `0.862 [0.841, 0.883]`."""
+def with_interval(value: float | None, interval: tuple[float, float] | list[float] | None) -> str:
+    """Return a metric as `0.862 [0.841, 0.883]`, a dash where there is none."""
+    if value is None:
+        return "-"
     if interval is None:
         return f"{value:.3f}"
     low, high = interval

@@ -23,6 +23,16 @@ from loratory.recipe.schema import Recipe
 if TYPE_CHECKING:
     from loratory.pipeline import Run
 
+_CLASSES = 'loratory predict {run} "a text"'
+_QUESTIONS = "loratory predict {run} --file questions.jsonl"
+_USES = {
+    "classify": _CLASSES,
+    "label_words": _CLASSES,
+    "span_qa": _QUESTIONS,
+    "written_qa": _QUESTIONS,
+    "text": 'loratory generate {run} "a beginning"',
+}
+
 
 def train(
     recipe: Annotated[
@@ -78,13 +88,14 @@ def _show(run: "Run") -> None:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     for split, found in result["evaluation"].items():
         print_table(_scores(split, found, result["baselines"][split]))
-    print_text(
-        f"{result['seconds']:.0f} s of training, {result['tokens_per_second']:.0f} tokens/s, "
-        f"at most {result['peak_memory_mb']:,.0f} MB, "
-        f"adapter of {result['adapter_bytes'] / 1e6:.1f} MB"
-    )
+    if result["steps"]:
+        print_text(
+            f"{result['seconds']:.0f} s of training, {result['tokens_per_second']:.0f} tokens/s, "
+            f"at most {result['peak_memory_mb']:,.0f} MB, "
+            f"{result['adapter_bytes'] / 1e6:.1f} MB of tuned weights"
+        )
     print_text(f"report:  {run.path / 'report.html'}")
-    print_text(f'use it:  loratory predict {run.path} "a text"')
+    print_text(f"use it:  {_USES[result['task']].format(run=run.path)}")
 
 
 def _scores(split: str, found: dict[str, Any], baselines: list[dict[str, Any]]) -> Table:
@@ -95,6 +106,6 @@ def _scores(split: str, found: dict[str, Any], baselines: list[dict[str, Any]]) 
         table.add_column(baseline["name"])
     for metric, value in found["metrics"].items():
         cells = [with_interval(value, found["intervals"].get(metric))]
-        cells += [with_interval(b["metrics"][metric], None) for b in baselines]
+        cells += [with_interval(b["metrics"].get(metric), None) for b in baselines]
         table.add_row(metric, *cells)
     return table

@@ -1,7 +1,7 @@
-"""What the rows look like: sizes, classes, lengths, and texts that stand in more than one place.
+"""What the rows look like: sizes, classes, lengths, and rows that stand in more than one place.
 
 Two texts count as the same when they share letters, whatever their case and spacing
-(`loratory.data.texts.normalised`).
+(`loratory.data.texts.normalised`); two questions when that holds of question and context.
 """
 
 from collections import Counter, defaultdict
@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from loratory.data.rows import Dataset, Row
-from loratory.data.texts import normalised
+from loratory.data.rows import AnyRow, Dataset, QuestionRow
+from loratory.data.traits import context_of, main_text, said_of, same_as
 
 
 @dataclass(frozen=True)
@@ -24,28 +24,49 @@ class Lengths:
 
 
 @dataclass(frozen=True)
+class QuestionAudit:
+    """What the questions of a split are in numbers, beside what every row has."""
+
+    articles: int
+    contexts: int
+    known_contexts: int
+    """Contexts that training questions are about too; of the training split 0."""
+
+    answerable: int
+    unanswerable: int
+    question: Lengths
+    answer: Lengths | None
+    """None where no question has an answer."""
+
+
+@dataclass(frozen=True)
 class SplitAudit:
     """One split in numbers."""
 
     rows: int
     classes: dict[str, int]
-    """Rows of each class, the classes without rows included."""
+    """Rows of each class, the classes without rows included; empty where rows have no class."""
 
     characters: Lengths
+    """Of each row's text, or of the context that it asks about."""
+
     duplicates: int
-    """Rows whose text stood in the split before."""
+    """Rows whose text, or question and context, stood in the split before."""
 
     skipped: int
     """Malformed rows of the source that were left out."""
+
+    questions: QuestionAudit | None = None
+    """Where the rows are questions."""
 
 
 @dataclass(frozen=True)
 class Repeat:
     """A row that stands elsewhere too."""
 
-    row: Row
-    earlier: Row
-    """The first row with the same text: of another label, or in the training rows."""
+    row: AnyRow
+    earlier: AnyRow
+    """The first row that is the same: with another label, or in the training rows."""
 
 
 @dataclass(frozen=True)
@@ -54,35 +75,36 @@ class Audit:
 
     splits: dict[str, SplitAudit]
     shared: dict[tuple[str, str], int]
-    """Texts that two splits share, for every pair of splits."""
+    """Texts, or questions on a context, that two splits share, for every pair of splits."""
 
     conflicts: tuple[Repeat, ...]
-    """Rows whose text stood before, in whatever split, with another label."""
+    """Rows that stood before, in whatever split, with another label, or with an answer here alone
+    or there alone."""
 
     leaks: dict[str, tuple[Repeat, ...]]
-    """Rows of each scored split whose text is also in the training rows, where there are any."""
+    """Rows of each scored split that are also training rows, where there are any."""
 
 
 def audit(dataset: Dataset) -> Audit:
     """Return what `loratory data check` shows; token lengths are the tokenizer's to add."""
-    texts = {
-        split: [normalised(row.text) for row in rows] for split, rows in dataset.splits.items()
-    }
-    distinct = {split: set(keys) for split, keys in texts.items()}
+    keys = {split: [same_as(row) for row in rows] for split, rows in dataset.splits.items()}
+    distinct = {split: set(found) for split, found in keys.items()}
+    training = dataset.splits.get("train", ())
     return Audit(
         splits={
             split: SplitAudit(
                 rows=len(rows),
                 classes=_class_counts(rows, dataset.labels),
-                characters=length_summary([len(row.text) for row in rows]),
+                characters=length_summary([len(main_text(row)) for row in rows]),
                 duplicates=len(rows) - len(distinct[split]),
                 skipped=dataset.sources[split].skipped,
+                questions=_questions(rows, () if split == "train" else training),
             )
             for split, rows in dataset.splits.items()
         },
         shared={(a, b): len(distinct[a] & distinct[b]) for a, b in combinations(distinct, 2)},
-        conflicts=_conflicts(dataset.splits, texts),
-        leaks=_leaks(dataset.splits, texts),
+        conflicts=_conflicts(dataset, keys),
+        leaks=_leaks(dataset.splits, keys),
     )
 
 
@@ -99,38 +121,56 @@ def length_summary(lengths: Collection[int]) -> Lengths:
     return Lengths(min=ordered[0], median=percentile(50), p95=percentile(95), max=ordered[-1])
 
 
-def _class_counts(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, int]:
-    counts = Counter(row.label for row in rows)
-    return {name: counts[label] for label, name in enumerate(labels)}
+def _class_counts(rows: Sequence[AnyRow], labels: tuple[str, ...]) -> dict[str, int]:
+    counts = Counter(said_of(row, labels) for row in rows)
+    return {name: counts[name] for name in labels}
 
 
-def _conflicts(
-    splits: Mapping[str, Sequence[Row]], texts: Mapping[str, Sequence[str]]
-) -> tuple[Repeat, ...]:
-    labels: defaultdict[str, dict[int, Row]] = defaultdict(dict)
+def _questions(rows: Sequence[AnyRow], training: Sequence[AnyRow]) -> QuestionAudit | None:
+    asked = [row for row in rows if isinstance(row, QuestionRow)]
+    if not asked:
+        return None
+    contexts = {context_of(row) for row in asked}
+    known = {context_of(row) for row in training if isinstance(row, QuestionRow)}
+    answers = [len(answer.text) for row in asked for answer in row.answers]
+    answerable = sum(bool(row.answers) for row in asked)
+    return QuestionAudit(
+        articles=len({row.article for row in asked}),
+        contexts=len(contexts),
+        known_contexts=len(contexts & known),
+        answerable=answerable,
+        unanswerable=len(asked) - answerable,
+        question=length_summary([len(row.question) for row in asked]),
+        answer=length_summary(answers) if answers else None,
+    )
+
+
+def _conflicts(dataset: Dataset, keys: Mapping[str, Sequence[str]]) -> tuple[Repeat, ...]:
+    before: defaultdict[str, dict[str, AnyRow]] = defaultdict(dict)
     conflicts = []
-    for split, rows in splits.items():
-        for row, text in zip(rows, texts[split], strict=True):
-            others = [other for label, other in labels[text].items() if label != row.label]
+    for split, rows in dataset.splits.items():
+        for row, key in zip(rows, keys[split], strict=True):
+            said = said_of(row, dataset.labels)
+            others = [other for label, other in before[key].items() if label != said]
             if others:
                 conflicts.append(Repeat(row, earlier=others[0]))
-            labels[text].setdefault(row.label, row)
+            before[key].setdefault(said, row)
     return tuple(conflicts)
 
 
 def _leaks(
-    splits: Mapping[str, Sequence[Row]], texts: Mapping[str, Sequence[str]]
+    splits: Mapping[str, Sequence[AnyRow]], keys: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[Repeat, ...]]:
     if "train" not in splits:
         return {}
-    training: dict[str, Row] = {}
-    for row, text in zip(splits["train"], texts["train"], strict=True):
-        training.setdefault(text, row)
+    training: dict[str, AnyRow] = {}
+    for row, key in zip(splits["train"], keys["train"], strict=True):
+        training.setdefault(key, row)
     return {
         split: tuple(
-            Repeat(row, earlier=training[text])
-            for row, text in zip(rows, texts[split], strict=True)
-            if text in training
+            Repeat(row, earlier=training[key])
+            for row, key in zip(rows, keys[split], strict=True)
+            if key in training
         )
         for split, rows in splits.items()
         if split != "train"

@@ -1,7 +1,10 @@
 """What an audit must not show, and what a run should be told about its rows."""
 
+from collections.abc import Sequence
+
 from loratory.data.audit import Audit, Repeat
-from loratory.data.rows import Dataset
+from loratory.data.rows import Dataset, QuestionRow
+from loratory.data.traits import ANSWERS, said_of
 from loratory.errors import DataError
 
 _PUBLISHED_REPEATS = 0.02
@@ -11,7 +14,7 @@ _PUBLISHED_REPEATS = 0.02
 def refuse_one_class(dataset: Dataset) -> None:
     """Refuse training rows that are all of one class (DATA-CLASS)."""
     rows = dataset.splits.get("train")
-    if rows is None or len({row.label for row in rows}) > 1:
+    if not dataset.labels or rows is None or len({row.label for row in rows}) > 1:
         return
     raise DataError(
         "DATA-CLASS",
@@ -22,17 +25,31 @@ def refuse_one_class(dataset: Dataset) -> None:
     )
 
 
+def refuse_unanswerable(rows: Sequence[QuestionRow]) -> None:
+    """Refuse questions without an answer, where every question must have one (DATA-VERSION)."""
+    without = [row for row in rows if not row.answers]
+    if without:
+        raise DataError(
+            "DATA-VERSION",
+            f"{len(without):,} of {len(rows):,} questions have no answer, and the rules of SQuAD "
+            "v1.1 have none for those",
+            at=without[0].place,
+            fix="set task.unanswerable=true for task span_qa (the set with such questions is "
+            "data.name=squad_v2), or take them out",
+        )
+
+
 def refuse_conflicts(audit: Audit, labels: tuple[str, ...]) -> None:
-    """Refuse texts that carry different labels (DATA-CONFLICT)."""
+    """Refuse texts that carry different labels, and questions answerable once (DATA-CONFLICT)."""
     if audit.conflicts:
         first = audit.conflicts[0]
         raise DataError(
             "DATA-CONFLICT",
             f"{_conflicts(audit)}; the first of them contradicts {first.earlier.place} "
-            f"({labels[first.earlier.label]!r})",
+            f"({said_of(first.earlier, labels)!r})",
             at=first.row.place,
-            got=labels[first.row.label],
-            fix="correct one of the two labels, or set data.conflicts=warn",
+            got=said_of(first.row, labels),
+            fix="correct one of the two, or set data.conflicts=warn",
         )
 
 
@@ -57,10 +74,10 @@ def warnings(audit: Audit) -> list[str]:
     """Return what is no error, but worth knowing when a score is read."""
     found = []
     for split, numbers in audit.splits.items():
+        what = "text" if numbers.questions is None else "question about the same context"
         if numbers.duplicates:
-            found.append(
-                f"{numbers.duplicates} of {numbers.rows} {split} rows repeat an earlier row's text"
-            )
+            repeated = f"{numbers.duplicates} of {numbers.rows} {split} rows"
+            found.append(f"{repeated} repeat an earlier row's {what}")
     if audit.conflicts:
         found.append(f"{_conflicts(audit)} (first: {_pair(audit.conflicts[0])})")
     for split, leaks in audit.leaks.items():
@@ -69,11 +86,31 @@ def warnings(audit: Audit) -> list[str]:
     if "train" in audit.splits:
         absent = [name for name, rows in audit.splits["train"].classes.items() if not rows]
         found += [f"class {name!r} has no training row" for name in absent]
+    return found + _question_warnings(audit)
+
+
+def _question_warnings(audit: Audit) -> list[str]:
+    """Return what is worth knowing of questions alone."""
+    found = []
+    asked = {split: n.questions for split, n in audit.splits.items() if n.questions is not None}
+    for split, numbers in asked.items():
+        if numbers.known_contexts:
+            found.append(
+                f"{numbers.known_contexts} of {numbers.contexts} {split} contexts have training "
+                "questions too"
+            )
+    if train := asked.pop("train", None):
+        for kind in ANSWERS:
+            scored = sum(getattr(numbers, kind) for numbers in asked.values())
+            if scored and not getattr(train, kind):
+                found.append(f"no training question is {kind}, and {scored} others are")
     return found
 
 
 def _conflicts(audit: Audit) -> str:
     number = len(audit.conflicts)
+    if any(split.questions for split in audit.splits.values()):
+        return f"questions answerable here and unanswerable there: {number}"
     return f"rows that carry another label than an earlier row of the same text: {number}"
 
 

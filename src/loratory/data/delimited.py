@@ -8,6 +8,7 @@ a quote: every line is a record and every tab ends a field.
 import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from loratory.data.lines import MOST_BYTES, read_lines
 from loratory.data.records import Record, Records, missing_column
@@ -17,25 +18,42 @@ _Fields = tuple[int, list[str] | DataError]
 """Number of a record's first line, and its fields or what is wrong with it."""
 
 
-def csv_records(content: bytes, name: str, columns: Sequence[str]) -> Records:
+class _Columns(NamedTuple):
+    """Names of the columns asked for: those a file must have, and those it may have."""
+
+    needed: Sequence[str]
+    optional: Sequence[str]
+
+
+def csv_records(
+    content: bytes, name: str, columns: Sequence[str], *, optional: Sequence[str] = ()
+) -> Records:
     """Return the records of a CSV file whose first line names its columns.
+
+    The columns asked for come first; those of `optional` that the file lacks are None.
 
     Raises:
         DataError: the columns are not those asked for, are named twice or not at all (DATA-COL);
             a quote is opened and not closed where a row ends (DATA-COL).
     """
-    return _records(_csv_fields(content, name), name, columns)
+    return _records(_csv_fields(content, name), name, _Columns(columns, optional))
 
 
 def tsv_records(
-    content: bytes, name: str, columns: Sequence[str], *, header: Sequence[str] | None = None
+    content: bytes,
+    name: str,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    header: Sequence[str] | None = None,
 ) -> Records:
     """Return the records of a TSV file; `header` names its columns where its first line does not.
 
     Raises:
         DataError: as for `csv_records`, quotes aside (DATA-COL).
     """
-    return _records(_tsv_fields(content, name), name, columns, header=header)
+    asked = _Columns(columns, optional)
+    return _records(_tsv_fields(content, name), name, asked, header=header)
 
 
 def _csv_fields(content: bytes, name: str) -> Iterator[_Fields]:
@@ -89,7 +107,7 @@ def _tsv_fields(content: bytes, name: str) -> Iterator[_Fields]:
 def _records(
     rows: Iterator[_Fields],
     name: str,
-    columns: Sequence[str],
+    asked: _Columns,
     *,
     header: Sequence[str] | None = None,
 ) -> Records:
@@ -99,9 +117,12 @@ def _records(
             return []
         if isinstance(first, DataError):
             raise first
-        _check_header(first, columns, f"{name}:{number}")
+        _check_header(first, asked.needed, f"{name}:{number}")
         header = first
-    places = [header.index(column) for column in columns]
+    places = [
+        header.index(column) if column in header else None
+        for column in (*asked.needed, *asked.optional)
+    ]
     return [_record(fields, header, places, f"{name}:{number}") for number, fields in rows]
 
 
@@ -124,7 +145,7 @@ def _check_header(header: list[str], columns: Sequence[str], place: str) -> None
 
 
 def _record(
-    fields: list[str] | DataError, header: Sequence[str], places: list[int], place: str
+    fields: list[str] | DataError, header: Sequence[str], places: list[int | None], place: str
 ) -> Record | DataError:
     if isinstance(fields, DataError):
         return fields
@@ -145,4 +166,4 @@ def _record(
         return DataError(
             "DATA-COL", "the column names are repeated", at=place, fix="remove the line"
         )
-    return Record(place, tuple(fields[index] for index in places))
+    return Record(place, tuple(None if index is None else fields[index] for index in places))

@@ -33,7 +33,7 @@ def file_content(path: Path) -> bytes:
         at=str(full),
         got="a folder" if full.is_dir() else "a device or pipe",
         expected="a file",
-        fix="name a .csv, .tsv, .jsonl or .parquet file",
+        fix="name a file of rows, such as rows.csv",
     )
 
 

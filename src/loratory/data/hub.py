@@ -20,8 +20,8 @@ class HubCopy:
     """Where the hub has a set."""
 
     repository: str
-    columns: tuple[str, str]
-    """Of the text and of the label."""
+    columns: tuple[str, ...]
+    """Those that are read, in the order in which records have them."""
 
     splits: tuple[str, ...]
     """Those with labels; they have the same names here."""

@@ -8,6 +8,7 @@ integer in JSON and Parquet, a string of digits in CSV and TSV. Nothing is guess
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from loratory.data.strict_json import shown
 from loratory.errors import DataError
 
 LabelOf = Callable[[object, str], int]
@@ -108,17 +109,10 @@ def _label_name(value: object, place: str) -> str:
         "DATA-LABEL",
         "the label is missing" if missing else "the label is neither a name nor a whole number",
         at=place,
-        got=_shown(value),
+        got=shown(value),
         expected="a class name, or the whole number of a class",
         fix="add the label, or take the row out" if missing else _FIX,
     )
-
-
-def _shown(value: object) -> object:
-    """Return a value as a JSON file has it."""
-    if isinstance(value, bool):
-        return f"a boolean {str(value).lower()}"
-    return "a null" if value is None else value
 
 
 def _alternatives(names: list[str]) -> str:

@@ -51,6 +51,26 @@ def read_lines(content: bytes, name: str) -> Iterator[Line]:
             yield Line(number, bare.decode(errors="replace"), end, fault)
 
 
+def whole_text(content: bytes, name: str) -> str:
+    """Return the text of a file that is not read line by line.
+
+    Raises:
+        DataError: the file is not UTF-8 (DATA-ENC), with the first line that is not.
+    """
+    _refuse_utf16(content, name)
+    content = content.removeprefix(codecs.BOM_UTF8)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        # A line end is never inside a character, so that one of the lines fails by itself.
+        for number, line in enumerate(content.split(b"\n"), start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                raise _not_utf8(line, error, f"{name}:{number}") from None
+        raise
+
+
 def _refuse_utf16(content: bytes, name: str) -> None:
     sample = content[:_SAMPLE]
     if content.startswith(_UTF16_MARKS) or sample.count(0) > len(sample) // 4:

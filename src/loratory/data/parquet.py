@@ -7,8 +7,12 @@ from loratory.data.records import Record, Records, missing_column
 from loratory.errors import DataError
 
 
-def parquet_records(content: bytes, name: str, columns: Sequence[str]) -> Records:
+def parquet_records(
+    content: bytes, name: str, columns: Sequence[str], *, optional: Sequence[str] = ()
+) -> Records:
     """Return the records of a Parquet file; only the columns asked for are read.
+
+    Those of `optional` that the file lacks are None.
 
     Raises:
         DataError: the bytes are not a whole Parquet file (DATA-FILE), or a column is missing or
@@ -20,9 +24,15 @@ def parquet_records(content: bytes, name: str, columns: Sequence[str]) -> Record
 
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
-        _check_columns(file.schema_arrow.names, columns, name)
-        table = file.read(columns=list(columns))
-        values = [_values(table.column(column)) for column in columns]
+        found = file.schema_arrow.names
+        there = [*columns, *(column for column in optional if column in found)]
+        _check_columns(found, there, name)
+        table = file.read(columns=there)
+        absent = [None] * table.num_rows
+        values = [
+            _values(table.column(column)) if column in there else absent
+            for column in (*columns, *optional)
+        ]
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(
             "DATA-FILE",

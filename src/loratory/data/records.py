@@ -32,5 +32,6 @@ def missing_column(column: str, found: Sequence[str], place: str) -> DataError:
         "DATA-COL",
         f"required column {column!r} is missing; found: {names}",
         at=place,
-        fix=f"{hint}set data.text and data.label to columns that the file has",
+        fix=f"{hint}call the column {column!r}, or set data.text and data.label to columns that "
+        "the file has",
     )

@@ -5,19 +5,23 @@ runs which differ in their seed are trained and scored on the same rows. Rows ar
 of the sha256 of what they are drawn for and their id (`limit train/17`, `validation train/17`) and
 taken from its start, from each class in proportion to its size; what is taken and what is left
 keeps the order of the source.
+
+Rows that belong together are held out together: the same texts; the questions of one article where
+there are several articles, else those of one context.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
-from loratory.data.rows import Row, missing_split
-from loratory.data.texts import normalised
+from loratory.data.rows import AnyRow, Source, missing_split
+from loratory.data.traits import belongs_to, moved, stratum
 from loratory.errors import DataError
 from loratory.recipe.schema import Holdout, Limits
 
-Splits = dict[str, tuple[Row, ...]]
+Splits = dict[str, tuple[Any, ...]]
+"""The rows of each split, all of one kind."""
 
 _HELD_OUT = ("validation", "test")
 
@@ -25,10 +29,9 @@ _HELD_OUT = ("validation", "test")
 def with_holdout(splits: Splits, holdout: Holdout) -> Splits:
     """Return the splits, with those that the data lacks taken out of the training rows.
 
-    A number asks for so many rows, a share for so many of all training rows. Texts that are the
-    same after normalisation stay on one side, and every class keeps a training row; where that
-    leaves no other way, a few rows less are taken. A held-out row keeps its number: train/17
-    becomes validation/17.
+    A number asks for so many rows, a share for so many of all training rows. Rows that belong
+    together stay on one side, and every class keeps a training row; where that leaves no other way,
+    fewer rows are taken. A held-out row keeps its number: train/17 becomes validation/17.
 
     Raises:
         DataError: there are no training rows, or too few different ones (DATA-SPLIT).
@@ -41,14 +44,14 @@ def with_holdout(splits: Splits, holdout: Holdout) -> Splits:
         if "train" not in splits:
             raise missing_split("train", splits, at=f"data.holdout.{split}")
         wanted = asked if isinstance(asked, int) else max(1, round(asked * len(splits["train"])))
-        held = _held_out(result["train"], wanted, split=split)
-        result["train"] = tuple(row for row in result["train"] if row.id not in held)
-        result[split] = tuple(
-            replace(row, id=row.id.replace("train/", f"{split}/"))
-            for row in splits["train"]
-            if row.id in held
-        )
+        held = drawn(grouped(result["train"], split), wanted, at=f"data.holdout.{split}")
+        result["train"], result[split] = parted(result["train"], held, split)
     return result
+
+
+def held_out_of(train: Source, rows: int) -> Source:
+    """Return the source of rows that were taken out of the training rows."""
+    return Source(f"held out of {train.description}", train.digest, rows, skipped=0)
 
 
 def limited(splits: Splits, limits: Limits) -> Splits:
@@ -68,49 +71,66 @@ def limited(splits: Splits, limits: Limits) -> Splits:
     return result
 
 
-def _sample(rows: Sequence[Row], wanted: int) -> tuple[Row, ...]:
-    left = _shares(Counter(row.label for row in rows), wanted)
+def _sample(rows: Sequence[AnyRow], wanted: int) -> tuple[AnyRow, ...]:
+    left = _shares(Counter(map(stratum, rows)), wanted)
     taken = set()
     for row in sorted(rows, key=lambda row: _rank(row, "limit")):
-        if left[row.label] > 0:
-            left[row.label] -= 1
+        if left[stratum(row)] > 0:
+            left[stratum(row)] -= 1
             taken.add(row.id)
     return tuple(row for row in rows if row.id in taken)
 
 
-def _held_out(rows: Sequence[Row], wanted: int, *, split: str) -> set[str]:
-    """Return the ids of `wanted` rows, or a few less, in whole groups of equal texts."""
+def parted(rows: Sequence[AnyRow], held: set[str], split: str) -> tuple[tuple[AnyRow, ...], ...]:
+    """Return the rows that stay, and those held out as rows of `split`."""
+    stay = tuple(row for row in rows if row.id not in held)
+    return stay, tuple(moved(row, split=split) for row in rows if row.id in held)
+
+
+def drawn(groups: Sequence[Sequence[AnyRow]], wanted: int, *, at: str) -> set[str]:
+    """Return the ids of `wanted` rows, or fewer, in whole groups."""
+    rows = [row for group in groups for row in group]
     # One row of each class is not to be had.
-    sizes = {label: size - 1 for label, size in Counter(row.label for row in rows).items()}
+    sizes = {label: size - 1 for label, size in Counter(map(stratum, rows)).items()}
     held: set[str] = set()
     if wanted <= sum(sizes.values()):
         left = _shares(sizes, wanted)
-        for group in _groups(rows, split):
-            needs = Counter(row.label for row in group)
+        for group in groups:
+            needs = Counter(map(stratum, group))
             if all(left[label] >= size for label, size in needs.items()):
                 left = {label: size - needs[label] for label, size in left.items()}
                 held |= {row.id for row in group}
     if not held:
+        together = min(map(len, groups))
+        fix = "hold out fewer rows, or add training rows"
+        if wanted < together < len(rows):
+            fix = f"hold out {together} rows or more: so many belong together, and stay so"
         raise DataError(
             "DATA-SPLIT",
             f"there are too few different training texts to hold {wanted} out",
-            at=f"data.holdout.{split}",
+            at=at,
             got=f"a set of {len(rows)} rows",
             expected=f"more rows than {wanted} and one of each class",
-            fix="hold out fewer rows, or add training rows",
+            fix=fix,
         )
     return held
 
 
-def _groups(rows: Iterable[Row], purpose: str) -> list[list[Row]]:
-    """Return the rows grouped by normalised text, in the order in which they are to be taken."""
-    groups: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[normalised(row.text)].append(row)
+def grouped(rows: Sequence[AnyRow], purpose: str, *, narrow: bool = False) -> list[list[AnyRow]]:
+    """Return the rows that belong together, in the order in which they are to be taken.
+
+    Together are those that share the widest thing that tells rows apart at all, or the narrowest.
+    """
+    keys = [belongs_to(row) for row in rows]
+    apart = (n for n, values in enumerate(zip(*keys, strict=True)) if len({*values}) > 1)
+    level = -1 if narrow else next(apart, -1)
+    groups: defaultdict[str, list[AnyRow]] = defaultdict(list)
+    for row, key in zip(rows, keys, strict=True):
+        groups[key[level]].append(row)
     return sorted(groups.values(), key=lambda group: _rank(group[0], purpose))
 
 
-def _rank(row: Row, purpose: str) -> bytes:
+def _rank(row: AnyRow, purpose: str) -> bytes:
     return sha256(f"{purpose} {row.id}".encode()).digest()
 
 

@@ -16,8 +16,12 @@ _VISIBLE = re.compile(
 )
 
 
-def checked_text(value: object, place: str) -> str:
+def checked_text(
+    value: object, place: str, *, what: str = "text", most: int | None = MOST_BYTES
+) -> str:
     """Return `value`, unchanged, if it is a text that a model can read.
+
+    `what` is what messages call it, `most` the characters that it may have.
 
     Raises:
         DataError: it is not text, empty, only spaces and invisible characters, too long, or holds
@@ -26,31 +30,31 @@ def checked_text(value: object, place: str) -> str:
     if not isinstance(value, str):
         raise DataError(
             "DATA-TEXT",
-            "the text is missing" if value is None else "the text is not text",
+            f"the {what} is missing" if value is None else f"the {what} is not text",
             at=place,
             got="a null" if value is None else value,
             expected="a text",
-            fix="put it in quotes, or name another column in data.text",
+            fix="put it in quotes" + (", or name another column in data.text" * (what == "text")),
         )
     refused = _REFUSED.search(value)
     if refused:
         raise DataError(
             "DATA-TEXT",
-            f"{_kind(refused.group())} at character {refused.start() + 1} of the text",
+            f"{_kind(refused.group())} at character {refused.start() + 1} of the {what}",
             at=place,
             fix="remove the character, or take the row out",
         )
     if not _VISIBLE.search(value):
         raise DataError(
             "DATA-TEXT",
-            "empty text" if not value else "empty text (spaces or zero-width characters alone)",
+            f"empty {what}{' (spaces or zero-width characters alone)' * bool(value)}",
             at=place,
             fix="fill it in, or take the row out",
         )
-    if len(value) > MOST_BYTES:
+    if most is not None and len(value) > most:
         raise DataError(
             "DATA-TEXT",
-            f"the text has {len(value):,} characters, the limit is {MOST_BYTES:,}",
+            f"the {what} has {len(value):,} characters, the limit is {most:,}",
             at=place,
             fix="split the text into rows, or take the row out",
         )

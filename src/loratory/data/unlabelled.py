@@ -1,11 +1,15 @@
-"""Texts without labels, for prediction."""
+"""Texts without labels and questions without answers, for prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loratory.data.files import file_content
 from loratory.data.lines import read_lines
-from loratory.data.readers import read_table
+from loratory.data.questions import QuestionRows
+from loratory.data.readers import ENDINGS, Table, read_table, unknown_format
+from loratory.data.records import Record
+from loratory.data.rows import QuestionRow
+from loratory.data.squad import squad_table
 from loratory.data.texts import checked_text
 from loratory.errors import DataError
 
@@ -38,6 +42,44 @@ def read_texts(path: Path, column: str) -> list[PlacedText]:
     if not found:
         raise DataError("DATA-EMPTY", "the file has 0 texts", at=str(path), fix="add texts to it")
     return found
+
+
+def read_questions(path: Path) -> list[QuestionRow]:
+    """Return the questions of a file, without answers.
+
+    The file has the columns `question` and `context`, and maybe `id`; without one, a question's id
+    is its place. Or it is a .json file in SQuAD's format, whose answers are not looked at.
+
+    Raises:
+        DataError: the file cannot be read, or a question of it.
+    """
+    row_of = QuestionRows()
+    found: list[QuestionRow] = []
+    for record in _question_table(path).records:
+        if isinstance(record, DataError):
+            raise record
+        found.append(row_of(record, record.place))
+    return found
+
+
+def _question_table(path: Path) -> Table:
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return squad_table(path, answered=False)
+    if ending not in ENDINGS:
+        raise unknown_format(path, (".json", *ENDINGS))
+    table = read_table(path, ("question", "context"), optional=("id",))
+    return replace(table, records=[_unanswered(record) for record in table.records])
+
+
+def _unanswered(record: Record | DataError) -> Record | DataError:
+    """Return the record of a question that has no answer and need not have one."""
+    if isinstance(record, DataError):
+        return record
+    question, context, given = record.values
+    is_whole = isinstance(given, int) and not isinstance(given, bool)
+    row_id = record.place if given is None else str(given) if is_whole else given
+    return replace(record, values=(row_id, question, context, [], True, ""))
 
 
 def _checked(value: object, place: str) -> PlacedText:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from loratory.data.audit import Audit, audit
-from loratory.data.load import load_dataset
 from loratory.inference.result import RunInput, token_lengths, warnings
 from loratory.models.load import load_tokenizer
 from loratory.recipe.schema import Recipe
+from loratory.tasks.given import given_rows
 from loratory.tasks.make import make_task
 
 
@@ -27,9 +27,9 @@ def audit_data(recipe: Recipe) -> DataAudit:
     Raises:
         DataError: a row or the whole cannot be used.
     """
-    dataset = load_dataset(recipe.data, recipe.task.labels)
+    recipe, dataset = given_rows(recipe)
     tokenizer, positions = load_tokenizer(recipe.base)
-    task = make_task(recipe.task, dataset.labels, tokenizer=tokenizer, positions=positions)
+    task = make_task(recipe.task, tokenizer=tokenizer, positions=positions)
     encodings = {split: task.encode(rows) for split, rows in dataset.splits.items()}
     return DataAudit(
         rows=audit(dataset),

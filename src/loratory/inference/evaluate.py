@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from loratory.data.load import load_dataset, load_file
+from loratory.data.load import load_file
 from loratory.data.rows import Dataset
 from loratory.inference.tuned import load_run
 from loratory.metrics.predictions import write_predictions
+from loratory.recipe.schema import task_labels
 from loratory.runs.folder import RunFolder
+from loratory.tasks.given import check_rows, given_rows
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,13 @@ def evaluate_run(run: Path, *, split: str | None = None, file: Path | None = Non
     """
     folder = RunFolder.open(run)
     tuned = load_run(run)
-    section = tuned.recipe.data
     if file is not None:
-        dataset, name = load_file(str(file), section, tuned.labels), "file"
-        path = folder.predictions(f"file-{file.stem}")
+        recipe = tuned.recipe
+        dataset = load_file(str(file), recipe.data, recipe.task.reads, task_labels(recipe.task))
+        check_rows(recipe, dataset)
+        name, path = "file", folder.predictions(f"file-{file.stem}")
     else:
-        dataset = load_dataset(section, tuned.labels)
+        _, dataset = given_rows(tuned.recipe)
         name = split or ("test" if "test" in dataset.splits else "validation")
         path = folder.predictions(name)
     rows = dataset.rows(name)

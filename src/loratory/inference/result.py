@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 
 from loratory.batching.rows import Encoding, total_tokens
-from loratory.data.rows import Dataset, Row
+from loratory.data.rows import Dataset
 from loratory.inference.tuned import Tuned
 from loratory.methods.trained import parameter_counts
-from loratory.metrics.baselines import classification_baselines
+from loratory.metrics.baselines import Baseline
 from loratory.metrics.predictions import read_predictions
 from loratory.runs.environment import peak_memory_mb
 from loratory.runs.folder import RunFolder
+from loratory.runs.json_files import read_json
 from loratory.train.checkpoint import TrainState
+
+UNTUNED = "untuned"
+"""Begins the name of what the base said before training."""
 
 _HEADLINE_ORDER = ("test", "validation")
 
@@ -55,7 +59,7 @@ def run_result(
         "selected_on": "validation" if looks > 1 else None,
         "rows": {name: len(rows) for name, rows in given.dataset.splits.items()},
         "evaluation": evaluation,
-        "baselines": _baselines(given.dataset, evaluation),
+        "baselines": {split: _baselines(tuned, given, folder, split) for split in evaluation},
         "truncated": {name: found.truncated for name, found in given.encodings.items()},
         "token_lengths": {name: token_lengths(found) for name, found in given.encodings.items()},
         "train_tokens": total_tokens(given.encodings["train"].rows),
@@ -63,7 +67,11 @@ def run_result(
         "steps": state.step,
         "best_step": state.best_step,
         "stopped": next((e["reason"] for e in reversed(events) if e["event"] == "stop"), None),
-        "labels": list(tuned.labels),
+        "labels": list(given.dataset.labels),
+        "task": tuned.recipe.task.kind,
+        "main_metric": tuned.recipe.training.select or tuned.task.main_metric,
+        "settled": read_json(folder.settled) if folder.settled.is_file() else {},
+        "windows": {name: _pieces(found) for name, found in given.encodings.items()},
         "base": tuned.recipe.base,
         "seed": tuned.recipe.seed,
     }
@@ -71,7 +79,7 @@ def run_result(
 
 def token_lengths(encoding: Encoding) -> dict[str, float]:
     """Return the shortest, the median, the 95th percentile and the longest row, in tokens."""
-    lengths = [len(row) for row in encoding.rows]
+    lengths = [len(row) for row in encoding.rows] or [0]
     low, middle, high, most = np.percentile(lengths, [0, 50, 95, 100])
     return {"min": low, "median": middle, "p95": high, "max": most}
 
@@ -138,18 +146,19 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def _baselines(dataset: Dataset, evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    train = _pairs(dataset.rows("train"))
-    return {
-        split: [
-            asdict(baseline)
-            for baseline in classification_baselines(
-                train, _pairs(dataset.rows(split)), dataset.labels
-            )
-        ]
-        for split in evaluation
-    }
+def _baselines(
+    tuned: Tuned, given: RunInput, folder: RunFolder, split: str
+) -> list[dict[str, Any]]:
+    """Return the scores of what costs next to nothing, and of the base before training."""
+    rows = given.dataset.rows(split)
+    baselines = tuned.task.baselines(given.dataset.rows("train"), rows)
+    path = folder.predictions(f"{UNTUNED}-{split}")
+    if path.is_file():
+        scores = tuned.task.score(read_predictions(path))
+        baselines.insert(0, Baseline("untuned base", scores.metrics, scores.intervals))
+    return [asdict(baseline) for baseline in baselines]
 
 
-def _pairs(rows: Sequence[Row]) -> list[tuple[str, int]]:
-    return [(row.text, row.label) for row in rows]
+def _pieces(encoding: Encoding) -> int:
+    """Return how many pieces the rows of a split are asked in."""
+    return sum(map(len, encoding.asked))

@@ -7,21 +7,21 @@ from pathlib import Path
 import torch
 
 from loratory.batching.rows import Encoding
-from loratory.data.rows import Row
-from loratory.data.texts import checked_text
+from loratory.data.rows import AnyRow
 from loratory.errors import ModelError, RunError
-from loratory.inference.predict import Answers, predict_rows
+from loratory.inference.asked import Item, asked_rows
+from loratory.inference.predict import Answers, answer_rows
 from loratory.methods.apply import apply_method, load_saved
 from loratory.metrics.predictions import Prediction
 from loratory.models.load import Base, load_base
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import Recipe
+from loratory.recipe.schema import FullMethod, Recipe, TrainingSection
 from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.runs.published import open_published
-from loratory.tasks.make import make_task
-from loratory.tasks.task import Scores, Task
+from loratory.tasks.make import make_task, reads_vocabulary
+from loratory.tasks.task import Scores, Settling, Task
 from loratory.train.compute import Compute, choose_compute
 
 
@@ -44,32 +44,27 @@ class Tuned:
     task: Task
     compute: Compute
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The class names, in the order of their numbers."""
-        return self.recipe.task.labels or ()
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return a prediction for each of `texts`; ids count from 0.
+    def predict(self, items: Sequence[Item]) -> list[Prediction]:
+        """Return a prediction for each text, or question with its context; ids count from 0.
 
         Raises:
             DataError: a text is empty, longer than the recipe lets it be, or one that no model
                 can read.
         """
-        if isinstance(texts, str):
+        if isinstance(items, str):
             raise TypeError("predict takes a list of texts, not one text")
-        if not texts:
+        return self.predict_rows(asked_rows(items, self.recipe.task.reads))
+
+    def predict_rows(self, rows: Sequence[AnyRow]) -> list[Prediction]:
+        """Return a prediction for each of the rows, whose right answers nobody knows."""
+        if not rows:
             return []
-        rows = [
-            Row(str(n), checked_text(text, f"text {n + 1}"), 0, f"text {n + 1}")
-            for n, text in enumerate(texts)
-        ]
         predictions, _ = self._answer(rows, self.task.encode(rows), lambda _: None)
         return [replace(line, target=None) for line in predictions]
 
     def evaluate(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[AnyRow],
         encoding: Encoding,
         watch: Callable[[int], None] = lambda _: None,
     ) -> Evaluation:
@@ -78,32 +73,42 @@ class Tuned:
         return Evaluation(predictions, self.task.score(predictions), answers.loss, answers.tokens)
 
     def _answer(
-        self, rows: Sequence[Row], encoding: Encoding, watch: Callable[[int], None]
+        self, rows: Sequence[AnyRow], encoding: Encoding, watch: Callable[[int], None]
     ) -> tuple[list[Prediction], Answers]:
-        answers = predict_rows(
+        answers = answer_rows(
             self.base.network,
             self.task,
-            encoding.rows,
+            encoding,
             tokens_at_once=self.compute.micro_batch_tokens,
             watch=watch,
         )
-        pairs = zip(rows, answers.scores, strict=True)
-        return [self.task.prediction(row, scores) for row, scores in pairs], answers
+        pairs = zip(rows, answers.outputs, strict=True)
+        return [self.task.prediction(row, outputs) for row, outputs in pairs], answers
 
 
-def untrained(recipe: Recipe, labels: tuple[str, ...]) -> Tuned:
-    """Return what training starts from: base, method and head as the recipe's seed draws them."""
-    base = load_base(recipe.base)
-    compute = choose_compute(recipe.training, base.network.config.hidden_size)
+def untrained(recipe: Recipe) -> Tuned:
+    """Return what training starts from: base, method and head as the recipe's seed draws them.
+
+    The recipe's task section is complete: it names its labels, where it has any.
+    """
+    base = load_base(recipe.base, language_head=reads_vocabulary(recipe.task))
+    compute = choose_compute(_training(recipe), base.network.config.hidden_size)
     base.network.move(compute.device, compute.dtype)
-    task = make_task(recipe.task, labels, tokenizer=base.tokenizer, positions=base.positions)
+    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
     generator = torch.Generator().manual_seed(stream_seed(recipe.seed, "initialisation"))
     apply_method(base.network, recipe.method, generator)
     task.attach(base.network, generator)
-    return Tuned(_resolved(recipe, labels, base), base, task, compute)
+    return Tuned(_resolved(recipe, base), base, task, compute)
 
 
-def _resolved(recipe: Recipe, labels: tuple[str, ...], base: Base) -> Recipe:
+def _training(recipe: Recipe) -> TrainingSection:
+    """Return the training section, in float32 where all weights train."""
+    if isinstance(recipe.method, FullMethod):
+        return recipe.training.model_copy(update={"precision": "float32"})
+    return recipe.training
+
+
+def _resolved(recipe: Recipe, base: Base) -> Recipe:
     """Return the recipe with what was left to be found, and paths that hold from anywhere."""
     data = {
         key: str(Path(path).resolve())
@@ -113,7 +118,6 @@ def _resolved(recipe: Recipe, labels: tuple[str, ...], base: Base) -> Recipe:
     return recipe.model_copy(
         update={
             "base": str(base.source.folder) if base.source.kind == "folder" else recipe.base,
-            "task": recipe.task.model_copy(update={"labels": labels}),
             "data": recipe.data.model_copy(update=data),
         }
     )
@@ -139,10 +143,12 @@ def load_run(path: str | Path) -> Tuned:
     # In the number format it was trained in, so that the same texts get the same answers.
     precision = {"training.precision": made_of["compute"]["precision"]}
     recipe = load_recipe(folder.recipe, precision)
-    tuned = untrained(recipe, recipe.task.labels or ())
+    tuned = untrained(recipe)
     _require_same_base(tuned.base, made_of["digests"]["base"])
     load_saved(tuned.base.network, recipe.method, adapter.path)
     tuned.base.network.eval()
+    if isinstance(tuned.task, Settling) and folder.settled.is_file():
+        return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
     return tuned
 
 

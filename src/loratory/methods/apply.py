@@ -5,9 +5,10 @@ from typing import assert_never
 
 import torch
 
-from loratory.methods import lora, peft_folder
+from loratory.methods import full, lora, none, peft_folder
+from loratory.models.load import Base
 from loratory.models.network import Network
-from loratory.recipe.schema import LoraMethod, MethodSection
+from loratory.recipe.schema import FullMethod, LoraMethod, MethodSection, NoMethod
 
 
 def apply_method(network: Network, method: MethodSection, generator: torch.Generator) -> None:
@@ -15,17 +16,29 @@ def apply_method(network: Network, method: MethodSection, generator: torch.Gener
     match method:
         case LoraMethod():
             lora.apply(network, method, generator)
+        case FullMethod():
+            full.apply(network)
+        case NoMethod():
+            none.apply(network)
         case _:
             assert_never(method)
 
 
 def save_trained(
-    network: Network, method: MethodSection, folder: Path, *, base: str, heads: tuple[str, ...]
+    base: Base, method: MethodSection, folder: Path, *, heads: tuple[str, ...]
 ) -> None:
-    """Write what trains into `folder`, in the field's own format for the method."""
+    """Write what trains into `folder`, in the field's own format for the method.
+
+    `heads` are the modules that the task added to the base's network.
+    """
     match method:
         case LoraMethod():
-            peft_folder.save_adapter(network, method, folder, base=base, heads=heads)
+            name = base.source.name if base.source.kind == "hub" else str(base.source.folder)
+            peft_folder.save_adapter(base.network, method, folder, base=name, heads=heads)
+        case FullMethod():
+            full.save_model(base, folder, heads=heads)
+        case NoMethod():
+            none.save_heads(base.network, folder)
         case _:
             assert_never(method)
 
@@ -35,5 +48,9 @@ def load_saved(network: Network, method: MethodSection, folder: Path) -> None:
     match method:
         case LoraMethod():
             peft_folder.load_adapter(network, method, folder)
+        case FullMethod():
+            full.load_model(network, folder)
+        case NoMethod():
+            none.load_heads(network, folder)
         case _:
             assert_never(method)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from loratory.errors import ModelError, NumericsError, SecurityError
+from loratory.methods.full import turned
 from loratory.methods.lora import LoraLinear
 from loratory.methods.targets import ends_in, last_parts
 from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
@@ -27,6 +28,8 @@ _PREFIX = "base_model.model."
 # Fields by which an adapter would have code imported by name, and the harmless value that PEFT
 # writes into every adapter.
 _IMPORTS = {"auto_mapping": None, "megatron_config": None, "megatron_core": "megatron.core"}
+# What PEFT calls the model classes that have these heads.
+_TASK_TYPES = {("score",): "SEQ_CLS", ("qa_outputs",): "QUESTION_ANS", (): "CAUSAL_LM"}
 # Variants of LoRA whose tensors look like LoRA's and mean something else.
 _VARIANTS = ("use_rslora", "use_dora", "use_qalora", "rank_pattern", "alpha_pattern")
 
@@ -37,7 +40,7 @@ def save_adapter(
     """Write what trains into `folder` as PEFT would; `heads` are the modules the task added."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        _key(name): _turned(network, name, tensor)
+        _key(name): turned(network, name, tensor)
         for name, tensor in trained_tensors(network).items()
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
@@ -66,7 +69,7 @@ def load_adapter(network: Network, method: LoraMethod, folder: Path) -> None:
             fix="load the adapter with the base, the method and the labels it was trained with",
         )
     parameters = trained_parameters(network)
-    found = {names[key]: _turned(network, names[key], tensor) for key, tensor in tensors.items()}
+    found = {names[key]: turned(network, names[key], tensor) for key, tensor in tensors.items()}
     for name, tensor in found.items():
         _check_tensor(name, tensor, parameters[name], folder)
     load_trained(network, found)
@@ -107,7 +110,7 @@ def _peft_config(
     ]
     return {
         "peft_type": "LORA",
-        "task_type": "SEQ_CLS" if "score" in heads else None,
+        "task_type": _TASK_TYPES[heads],
         "base_model_name_or_path": base,
         "inference_mode": True,
         "r": method.r,
@@ -139,12 +142,6 @@ def _require_same_method(config: dict[str, Any], method: LoraMethod, folder: Pat
             fix="load the adapter with the method it was trained with; of LoRA's variants there "
             "is none here",
         )
-
-
-def _turned(network: Network, name: str, tensor: Tensor) -> Tensor:
-    """Turn a weight that transformers stores transposed: into its layout, or back into ours."""
-    layer, _, part = name.rpartition(".")
-    return tensor.T.contiguous() if part == "weight" and layer in network.transposed else tensor
 
 
 def _key(name: str) -> str:

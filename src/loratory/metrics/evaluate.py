@@ -58,10 +58,12 @@ def evaluate_classification(
     )
 
 
-def _number(numbers: dict[str, int], line: Prediction, label: str | None) -> int:
+def _number(
+    numbers: dict[str, int], line: Prediction, label: str | tuple[str, ...] | None
+) -> int:
     if label is None:
         raise DataError("EVAL-MISSING", "a row has no target to score", at=line.id, fix=_FIX)
-    if label not in numbers:
+    if not isinstance(label, str) or label not in numbers:
         raise DataError(
             "DATA-LABEL",
             "a row's label is not one of the classes",

@@ -1,22 +1,24 @@
 """Attention for flat batches: every text attends to its own earlier tokens and to nothing else.
 
-It is registered with transformers under `NAME`; the model's own code calls it in every layer. Which
-tokens form a text is said by `texts_at` around the call of the model.
+It is registered with transformers under `NAME`; the model's own code calls it in every layer. How
+the tokens of the flat sequence belong together is said by `attending` (most simply by `texts_at`)
+around the call of the model.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AttentionInterface, AttentionMaskInterface
 
-NAME = "loratory_flat"
+from loratory.models.blocks import Blocks
 
-_bounds: ContextVar[tuple[tuple[int, int], ...]] = ContextVar("bounds of the texts")
+NAME = "loratory_flat"
 
 # What some models pass to attention beyond plain causal attention; none of it is computed here.
 _NOT_COMPUTED = ("softcap", "s_aux", "position_bias")
@@ -26,14 +28,63 @@ class UnsupportedAttentionError(Exception):
     """The model asks its attention for something that is not computed here."""
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What a layer says about its scores."""
+
+    dropout: float = 0.0
+    scaling: float | None = None
+    """What products of query and key are multiplied by; None: 1 / sqrt(width)."""
+
+    window: int | None = None
+    """How many tokens back a token sees, itself included; None: all."""
+
+
+class Attend(Protocol):
+    """Attends over the flat sequence, whatever it is made of.
+
+    Query, and the result: `[1, heads, tokens, width]`. Key and value may have fewer heads, each
+    shared by a group of query heads.
+    """
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, scores: Scores) -> Tensor:
+        """Return the mixed values."""
+
+
+_attend: ContextVar[Attend] = ContextVar("how the flat sequence attends")
+
+
 @contextmanager
-def texts_at(bounds: tuple[tuple[int, int], ...]) -> Iterator[None]:
-    """Say where each text begins and ends within the flat sequence."""
-    token = _bounds.set(bounds)
+def attending(attend: Attend) -> Iterator[None]:
+    """Say how the flat sequence attends."""
+    token = _attend.set(attend)
     try:
         yield
     finally:
-        _bounds.reset(token)
+        _attend.reset(token)
+
+
+@contextmanager
+def texts_at(bounds: tuple[tuple[int, int], ...]) -> Iterator[None]:
+    """Say where each text begins and ends within the flat sequence."""
+    with attending(Texts(bounds)):
+        yield
+
+
+class Texts:
+    """Attention of whole texts, each to itself."""
+
+    def __init__(self, bounds: tuple[tuple[int, int], ...]) -> None:
+        self.lengths = tuple(end - start for start, end in bounds)
+        self._blocks: Blocks | None = None
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, scores: Scores) -> Tensor:
+        """Return the mixed values, `[1, heads, tokens, width]`."""
+        if query.device.type == "cpu":
+            return one_by_one(query, key, value, scores, self.lengths)
+        if self._blocks is None:  # once for all layers
+            self._blocks = Blocks.of(self.lengths, query.device)
+        return blockwise(query, key, value, scores, self._blocks)
 
 
 def flat_attention(  # noqa: PLR0913 - transformers fixes the arguments
@@ -48,33 +99,66 @@ def flat_attention(  # noqa: PLR0913 - transformers fixes the arguments
     sliding_window: int | None = None,
     **further: Any,
 ) -> tuple[Tensor, None]:
-    """Attend within each text: `[1, heads, tokens, width]` to `[1, tokens, heads, width]`.
-
-    Key and value may have fewer heads, each shared by a group of query heads.
-    """
+    """Attend as `attending` says: `[1, heads, tokens, width]` to `[1, tokens, heads, width]`."""
     del module, attention_mask
     if asked := [name for name in _NOT_COMPUTED if further.get(name) is not None]:
         raise UnsupportedAttentionError(", ".join(asked))
-    lengths = [end - start for start, end in _bounds.get()]
     wide = _wide(query)
+    scores = Scores(dropout, scaling, sliding_window)
+    mixed = _attend.get()(query.to(wide), key.to(wide), value.to(wide), scores)
+    return mixed.transpose(1, 2).to(query.dtype), None
+
+
+def one_by_one(
+    query: Tensor, key: Tensor, value: Tensor, scores: Scores, lengths: tuple[int, ...]
+) -> Tensor:
+    """Attend within texts of these lengths, one call each: on a CPU the fastest.
+
+    Query, and the result: `[1, heads, tokens, width]`.
+    """
     # Split and joined once each: a slice per text would cost a whole sequence of zeros in backward.
-    texts = zip(*(part.to(wide).split(lengths, dim=2) for part in (query, key, value)), strict=True)
+    texts = zip(*(part.split(lengths, dim=2) for part in (query, key, value)), strict=True)
+    return torch.cat([causal(q, k, v, scores) for q, k, v in texts], dim=2)
+
+
+def blockwise(query: Tensor, key: Tensor, value: Tensor, scores: Scores, blocks: Blocks) -> Tensor:
+    """Attend within texts, those of about one length together: on a GPU each call costs the same.
+
+    Query, and the result: `[1, heads, tokens, width]`. A shorter text of a block is filled up
+    behind its end, where its own tokens never look.
+    """
+    heads, _, width = query.shape[1:]
+    group = heads // key.shape[1]
     mixed = []
-    for length, (text_query, text_key, text_value) in zip(lengths, texts, strict=True):
-        mask = _window_mask(length, sliding_window, query.device)
-        mixed.append(
-            F.scaled_dot_product_attention(
-                text_query,
-                text_key,
-                text_value,
-                attn_mask=mask,
-                dropout_p=dropout,
-                is_causal=mask is None,
-                scale=scaling,
-                enable_gqa=query.shape[1] != key.shape[1],
-            )
-        )
-    return torch.cat(mixed, dim=2).transpose(1, 2).to(query.dtype), None
+    for places in blocks.places:
+        q, k, v = (_placed(part, places) for part in (query, key, value))
+        if group > 1:  # not every kernel knows shared heads
+            k, v = (part.repeat_interleave(group, dim=1) for part in (k, v))
+        block = causal(q, k, v, scores)
+        mixed.append(block.transpose(1, 2).reshape(-1, heads, width))
+    return torch.cat(mixed).index_select(0, blocks.back).transpose(0, 1)[None]
+
+
+def _placed(part: Tensor, places: Tensor) -> Tensor:
+    """Return `[1, heads, tokens, width]` as a block, `[texts, heads, longest, width]`."""
+    heads, _, width = part.shape[1:]
+    found = part[0].index_select(1, places.flatten())
+    return found.view(heads, *places.shape, width).transpose(0, 1)
+
+
+def causal(query: Tensor, key: Tensor, value: Tensor, scores: Scores) -> Tensor:
+    """Attend from each token to itself and those before it, `[texts, heads, length, width]`."""
+    mask = _window_mask(query.shape[2], scores.window, query.device)
+    return F.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=mask,
+        dropout_p=scores.dropout,
+        is_causal=mask is None,
+        scale=scores.scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
 
 
 def _wide(query: Tensor) -> torch.dtype:

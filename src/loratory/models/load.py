@@ -1,21 +1,28 @@
 """A base: its network with linear layers everywhere, its tokenizer, its digest."""
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.auto_factory import _BaseAutoModelClass
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
 from loratory.errors import ModelError
 from loratory.models.checks import check_model_folder, weight_files
 from loratory.models.conv1d import to_linears
-from loratory.models.network import Network
+from loratory.models.language_head import add_language_head, backbone_of
+from loratory.models.network import Network, positions_of
 from loratory.models.source import BaseSource, base_source
 
 
@@ -32,7 +39,7 @@ class Base:
     @property
     def positions(self) -> int:
         """Tokens of the longest text the network can read."""
-        return _positions(self.network.config)
+        return self.network.positions
 
 
 def load_base(
@@ -40,8 +47,11 @@ def load_base(
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    language_head: bool = False,
 ) -> Base:
     """Load base `name`, frozen, its dropout off, every projection an `nn.Linear`.
+
+    With `language_head` the network comes with its projection onto the vocabulary.
 
     Raises:
         ModelError, SecurityError, ResourceError: the files cannot be had, read or trusted.
@@ -51,12 +61,15 @@ def load_base(
     source = base_source(name)
     settings = check_model_folder(source.folder)
     _check_architecture(settings, source)
-    model = _read_backbone(source, dtype)
+    whole = _read_model(source, dtype, AutoModelForCausalLM if language_head else AutoModel)
+    model = backbone_of(whole, source) if language_head else whole
     transposed = to_linears(model)
-    model.requires_grad_(requires_grad=False).eval()
+    whole.requires_grad_(requires_grad=False).eval()
     tokenizer = _read_tokenizer(source)
     _check_vocabulary(tokenizer, model, source)
     network = Network(model.to(device), transposed)
+    if language_head:
+        add_language_head(network, whole.to(device), source)
     return Base(source, network, tokenizer, _digest(source.folder))
 
 
@@ -69,13 +82,7 @@ def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
     logging.set_verbosity_error()
     source = base_source(name)
     _check_architecture(check_model_folder(source.folder), source)
-    return _read_tokenizer(source), _positions(_read_config(source))
-
-
-def _positions(config: Any) -> int:
-    """Return the most tokens of a text; a recurrent network has no limit, nor has Bloom."""
-    last_resort = getattr(config, "max_seq_len", sys.maxsize)
-    return int(getattr(config, "max_position_embeddings", last_resort))
+    return _read_tokenizer(source), positions_of(_read_config(source))
 
 
 def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
@@ -98,13 +105,13 @@ def _read_config(source: BaseSource) -> Any:
         raise _unreadable(source, error) from None
 
 
-def _read_backbone(source: BaseSource, dtype: torch.dtype) -> Any:
+def _read_model(source: BaseSource, dtype: torch.dtype, kind: type[_BaseAutoModelClass]) -> Any:
     config = _read_config(source)
     for setting, value in vars(config).items():
         if ("pdrop" in setting or "dropout" in setting) and isinstance(value, float):
             setattr(config, setting, 0.0)
     try:
-        model, info = AutoModel.from_pretrained(
+        model, info = kind.from_pretrained(
             source.folder,
             config=config,
             dtype=dtype,

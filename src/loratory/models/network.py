@@ -1,21 +1,27 @@
 """The network: a transformers backbone that reads flat batches, and the heads a task adds.
 
 Its parameters carry the names they have in transformers' own classes (`model.layers.0…`,
-`transformer.h.0…`, `score.weight`), so that what is saved needs no translation.
+`transformer.h.0…`, `lm_head.weight`, `score.weight`), so that what is saved needs no translation.
 """
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from loratory.batching.flat import FlatBatch
+from loratory.batching.flat import FlatBatch, flatten
+from loratory.batching.rows import EncodedRow
 from loratory.models.attention import NAME, UnsupportedAttentionError, texts_at
+from loratory.models.past import Past
+from loratory.models.product import frozen_linear
 
-# Rounding apart, both layouts compute the same; a real difference is many times larger.
-_PROBE_TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.bfloat16: 0.1}
+# Rounding apart, all ways to read compute the same; a real difference is many times larger.
+_TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.bfloat16: 0.1}
 
 
 class Network(nn.Module):
@@ -30,6 +36,8 @@ class Network(nn.Module):
         self.add_module(self.prefix, backbone)
         self.transposed = frozenset(f"{self.prefix}.{name}" for name in transposed)
         self.flat = _reads_flat_batches(backbone)
+        self.language_head: str | None = None
+        """Name of the projection onto the vocabulary, where the base came with it."""
 
     @property
     def config(self) -> Any:
@@ -37,9 +45,19 @@ class Network(nn.Module):
         return self.get_submodule(self.prefix).config
 
     @property
+    def positions(self) -> int:
+        """Tokens of the longest text the network can read."""
+        return positions_of(self.config)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    @cached_property
+    def keeps_past(self) -> bool:
+        """Whether a text can grow token by token over the keys and values of those before."""
+        return self.flat and _grows(self)
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Put the weights on `device` as `dtype`; tables such as rotary frequencies stay exact."""
@@ -52,15 +70,60 @@ class Network(nn.Module):
         read = read_flat if self.flat else read_padded
         return read(self.get_submodule(self.prefix), batch)
 
+    def begin(self, batch: FlatBatch, past: Past) -> Tensor:
+        """Read whole texts, which `past` keeps; return `[tokens, hidden]`."""
+        return self._read(batch.input_ids, batch.position_ids, past.reading(batch.bounds))
+
+    def grow(self, tokens: Tensor, past: Past) -> Tensor:
+        """Read one further token of each text of `past`; `[texts]` gives `[texts, hidden]`."""
+        places = torch.tensor(past.lengths, device=tokens.device)
+        return self._read(tokens, places, past.growing())
+
+    def _read(
+        self, tokens: Tensor, places: Tensor, attending: AbstractContextManager[None]
+    ) -> Tensor:
+        with attending:
+            return _flat_states(self.get_submodule(self.prefix), tokens, places)
+
+    def add_language_head(self, name: str, head: nn.Linear) -> None:
+        """Take the base's projection onto the vocabulary; it may share the embedding's weight."""
+        self.add_module(name, head)
+        self.language_head = name
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the scores of what follows: `[positions, hidden]` to `[positions, vocabulary]`.
+
+        They are float32 at least, computed in the weights' own number format.
+        """
+        if self.language_head is None:
+            raise TypeError("the base was loaded without its language head")
+        head = self.get_submodule(self.language_head)
+        assert isinstance(head, nn.Linear)
+        trains = any(parameter.requires_grad for parameter in head.parameters())
+        x = hidden.to(head.weight.dtype)
+        found: Tensor = head(x) if trains else frozen_linear(x, head.weight, head.bias)
+        return found.to(torch.promote_types(found.dtype, torch.float32))
+
+
+def positions_of(config: Any) -> int:
+    """Return the most tokens of a text; a recurrent network has no limit, nor has Bloom."""
+    last_resort = getattr(config, "max_seq_len", sys.maxsize)
+    return int(getattr(config, "max_position_embeddings", last_resort))
+
+
+def of_texts(texts: Sequence[Sequence[int]], device: torch.device | str) -> FlatBatch:
+    """Lay texts end to end that are read at no place in particular."""
+    return flatten([EncodedRow((tuple(text),), (), ()) for text in texts], device)
+
 
 def read_flat(backbone: nn.Module, batch: FlatBatch) -> Tensor:
     """Run the backbone once over the flat sequence, `[tokens, hidden]`."""
     with texts_at(batch.bounds):
-        output = backbone(
-            input_ids=batch.input_ids[None],
-            position_ids=batch.position_ids[None],
-            use_cache=False,
-        )
+        return _flat_states(backbone, batch.input_ids, batch.position_ids)
+
+
+def _flat_states(backbone: nn.Module, tokens: Tensor, places: Tensor) -> Tensor:
+    output = backbone(input_ids=tokens[None], position_ids=places[None], use_cache=False)
     hidden: Tensor = output.last_hidden_state[0]
     return hidden
 
@@ -86,7 +149,8 @@ def _reads_flat_batches(backbone: nn.Module) -> bool:
     model: Any = backbone
     if not hasattr(model, "set_attn_implementation"):
         return False
-    batch = _probe(int(model.config.vocab_size), next(model.parameters()).device)
+    texts = _probe_texts(int(model.config.vocab_size))
+    batch = of_texts(texts, next(model.parameters()).device)
     before, usual = read_padded(model, batch), model.config._attn_implementation
     try:
         model.set_attn_implementation(NAME)
@@ -94,17 +158,35 @@ def _reads_flat_batches(backbone: nn.Module) -> bool:
     except (UnsupportedAttentionError, ValueError, TypeError):
         model.set_attn_implementation(usual)
         return False
-    scale = before.abs().max().clamp(min=1.0)
-    same = bool((before - after).abs().max() <= _PROBE_TOLERANCE[before.dtype] * scale)
-    if not same:
+    if not same(before, after):
         model.set_attn_implementation(usual)
-    return same
+        return False
+    return True
 
 
-def _probe(vocabulary: int, device: torch.device) -> FlatBatch:
+@torch.no_grad()
+def _grows(network: Network) -> bool:
+    """Tell whether texts that grow end as if they were read whole.
+
+    They do not where the backbone attends by itself and never asks for what was kept.
+    """
+    one, _, other = _probe_texts(int(network.config.vocab_size))
+    whole = network(of_texts([one, other[:8]], network.device))[[4, 12]]
+    past = Past(network.device)
+    grown = network.begin(of_texts([one[:2], other[:5]], network.device), past)
+    for place in range(3):
+        new = torch.tensor([one[2 + place], other[5 + place]], device=network.device)
+        grown = network.grow(new, past)
+    return same(whole, grown)
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Tell whether two ways to compute one thing gave the same but for rounding."""
+    scale = one.abs().max().clamp(min=1.0)
+    return bool((one - other).abs().max() <= _TOLERANCE[one.dtype] * scale)
+
+
+def _probe_texts(vocabulary: int) -> list[list[int]]:
     """Return three short texts of arbitrary tokens."""
-    lengths = (5, 1, 9)
-    tokens = torch.arange(1, 1 + sum(lengths), device=device) * 7919 % vocabulary
-    positions = torch.cat([torch.arange(length, device=device) for length in lengths])
-    nothing = torch.zeros(0, dtype=torch.long, device=device)
-    return FlatBatch(tokens, positions, ((0, 5), (5, 6), (6, 15)), nothing, nothing)
+    tokens = [number * 7919 % vocabulary for number in range(1, 16)]
+    return [tokens[:5], tokens[5:6], tokens[6:]]

@@ -1,6 +1,7 @@
 """The product behind every frozen linear layer, by the fastest kernel the processor has for it."""
 
 import os
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,3 +25,23 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return found
     return F.linear(x, weight, bias)
+
+
+def frozen_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return `product(x, weight, bias)`, of which x alone has a gradient."""
+    y: Tensor = _FrozenLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _FrozenLinear(torch.autograd.Function):
+    """y = x W^T + b, dL/dx = g W for g = dL/dy."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(weight)
+        return product(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        return product(gradients[0].contiguous(), weight.T), None, None

@@ -9,13 +9,25 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loratory.errors import ConfigError
-from loratory.recipe.known_keys import KnownKey, is_section, known_key
+from loratory.recipe.known_keys import (
+    KnownKey,
+    is_section,
+    kind_at,
+    kinds_needed,
+    known_key,
+    value_at,
+)
 from loratory.recipe.nearest_key import advice_for
-from loratory.recipe.settings import COMMAND_LINE, KeyPath, Settings, dotted
+from loratory.recipe.section import ClashError
+from loratory.recipe.settings import COMMAND_LINE, OVERRIDE, KeyPath, Settings, dotted
 from loratory.recipe.yaml_scalar import resolved_scalar
 
 MOST_SHOWN = 10
 _NUMBERS = {"integer", "number"}
+_BOOLEANS = {  # what YAML 1.1 took for booleans, and a boolean in quotes
+    **dict.fromkeys(("true", "yes", "on", "y"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n"), "false"),
+}
 
 
 def explain(error: ValidationError, settings: Settings) -> ConfigError:
@@ -28,7 +40,7 @@ def explain(error: ValidationError, settings: Settings) -> ConfigError:
     for path in paths[:MOST_SHOWN]:
         match faults[path]["type"]:
             case "extra_forbidden":
-                advice = advice_for(path)
+                advice = advice_for(path, settings.values)
                 meant |= {*advice.meant}
                 mistakes.append(_unknown(path, settings, advice.fix))
             case "missing":
@@ -46,28 +58,47 @@ def _faults(error: ValidationError, values: dict[str, Any]) -> dict[KeyPath, Err
     faults: dict[KeyPath, ErrorDetails] = {}
     for fault in error.errors(include_url=False, include_input=False):
         faults.setdefault(_path(fault, values), fault)
-    deepest = {path[:-1] for path in faults if isinstance(path[-1], int)}
+    deepest = {path[:-1] for path in faults if path and isinstance(path[-1], int)}
     return {path: fault for path, fault in faults.items() if path not in deepest}
 
 
-def _path(fault: ErrorDetails, values: Any) -> KeyPath:
+def _path(fault: ErrorDetails, values: dict[str, Any]) -> KeyPath:
     """Return the fault's path as it is written, without the names pydantic gives to forms."""
     path: KeyPath = ()
+    value: Any = values
+    names_kind = False  # the part that follows a section of several kinds
     for part in fault["loc"]:
-        if isinstance(values, dict) and is_section(path):
-            path, values = (*path, part), values.get(str(part))
-        elif isinstance(values, list) and isinstance(part, int):
-            path, values = (*path, part), values[part]
-    return path
+        if names_kind:
+            names_kind = False
+            continue
+        if isinstance(value, dict) and is_section(path, values):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        else:
+            continue
+        path = (*path, part)
+        names_kind = kind_at(path, values) is not None
+    return (*path, "kind") if fault["type"] == "union_tag_invalid" else path
 
 
 def _unknown(path: KeyPath, settings: Settings, fix: str) -> ConfigError:
-    problem = f"unknown key `{dotted(path[-1:])}`"
-    return ConfigError("CFG-UNKNOWN", problem, at=settings.place(path), fix=fix)
+    place = settings.place(path)
+    for section in kinds_needed(path, settings.values):
+        kind = kind_at(section, settings.values)
+        overridden = _is_overridden(settings.place((*section, "kind")))
+        if overridden and not _is_overridden(place):  # the file's keys are of the file's kind
+            fix += f"; or replace all of {dotted(section)}: '{dotted(section)}={{kind: {kind}}}'"
+    return ConfigError("CFG-UNKNOWN", f"unknown key `{dotted(path[-1:])}`", at=place, fix=fix)
+
+
+def _is_overridden(place: str) -> bool:
+    return place.startswith((COMMAND_LINE, OVERRIDE))
 
 
 def _missing(path: KeyPath, settings: Settings) -> ConfigError:
-    known = known_key(path)
+    known = known_key(path, settings.values)
+    assert known is not None
     described = known.description.rstrip(".")
     return ConfigError(
         "CFG-MISSING",
@@ -79,18 +110,22 @@ def _missing(path: KeyPath, settings: Settings) -> ConfigError:
 
 
 def _broken_rule(path: KeyPath, fault: ErrorDetails, settings: Settings) -> ConfigError:
-    problem, _, fix = str(fault["ctx"]["error"]).partition("; ")
-    place = settings.place(settings.overridden_within(path))
+    rule = fault["ctx"]["error"]
+    clashes = isinstance(rule, ClashError)
+    problem, _, fix = str(rule).partition("; ")
+    between = rule.between if clashes else (path,)
+    places = [settings.place(settings.overridden_within(part)) for part in between]
+    place = next(filter(_is_overridden, places), places[0])
     fix = fix or f"correct {dotted(path)}"
-    removal = "; KEY=null removes a key" if place.startswith(COMMAND_LINE) else ""
+    removable = place.startswith(COMMAND_LINE) and not clashes
+    removal = "; KEY=null removes a key" if removable else ""
     return ConfigError("CFG-RANGE", problem, at=place, fix=fix + removal)
 
 
 def _wrong_value(path: KeyPath, settings: Settings) -> ConfigError:
-    known, place = known_key(path), settings.place(path)
-    value: Any = settings.values
-    for part in path:
-        value = value[part]
+    known, place = known_key(path, settings.values), settings.place(path)
+    assert known is not None
+    value = value_at(path, settings.values)
     of_type = _is_of_type(value, known)
     return ConfigError(
         "CFG-RANGE" if of_type else "CFG-TYPE",
@@ -98,7 +133,7 @@ def _wrong_value(path: KeyPath, settings: Settings) -> ConfigError:
         at=place,
         got=_shown(value),
         expected=known.expected,
-        fix=_intended(value, known, place) or _allowed(path, known),
+        fix=_intended(value, known, place) or _allowed(path, value, known),
     )
 
 
@@ -161,12 +196,17 @@ def _intended_word(value: str, known: KnownKey) -> str | None:
     number = resolved_scalar(value.strip())
     if _takes_number(known) and isinstance(number, int | float) and not isinstance(number, bool):
         return f"write the number without quotes: {value.strip()}"
+    if known.types == {"boolean"} and value.lower() in _BOOLEANS:
+        return f"write {_BOOLEANS[value.lower()]}, without quotes"
     close = get_close_matches(value[:64].lower(), known.choices, n=1)
     return f"did you mean {close[0]}?" if close else None
 
 
-def _allowed(path: KeyPath, known: KnownKey) -> str:
-    such_as = f", such as {known.default}" if isinstance(known.default, int | float) else ""
+def _allowed(path: KeyPath, value: Any, known: KnownKey) -> str:
+    if isinstance(value, str) and (close := get_close_matches(value[:64], known.kinds, n=1)):
+        return f"set {dotted(path)}.kind to {close[0]}"
+    is_number = isinstance(known.default, int | float) and not isinstance(known.default, bool)
+    such_as = f", such as {known.default}" if is_number else ""
     return f"set {dotted(path)} to {known.expected}{such_as}"
 
 

@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, StrictStr, Tag
 
 from loratory.recipe.section import Number, Section, Whole, kind_or
 
+
 class LoraMethod(Section):
     """LoRA: a trainable low-rank update beside frozen linear layers. Names as in PEFT."""
 

@@ -1,4 +1,7 @@
-"""What other tools call our settings: PEFT, TRL, transformers, LLaMA-Factory, axolotl, litgpt."""
+"""What other tools call our settings.
+
+PEFT, TRL, transformers and its example scripts, LLaMA-Factory, axolotl, litgpt, lm-eval.
+"""
 
 OUR_KEYS = {
     # the base
@@ -46,6 +49,9 @@ OUR_KEYS = {
     "test_size": "data.holdout.test",
     # the task
     "task_type": "task.kind",
+    "output_type": "task.kind",
+    "problem_type": "task.kind",
+    "stage": "task.kind",
     "id2label": "task.labels",
     "label2id": "task.labels",
     "label_list": "task.labels",
@@ -59,7 +65,48 @@ OUR_KEYS = {
     "model_max_length": "task.max_length",
     "sequence_len": "task.max_length",
     "block_size": "task.max_length",
+    "context_length": "task.max_length",
+    "max_prompt_length": "task.max_length",
+    "max_source_length": "task.max_length",
     "truncation": "task.too_long",
+    "add_bos_token": "task.bos",
+    "add_special_tokens": "task.bos",
+    # prompts and label words
+    "prompt": "task.template",
+    "prompt_template": "task.template",
+    "prompt_style": "task.template",
+    "chat_template": "task.template",
+    "doc_to_text": "task.template",
+    "verbalizer": "task.words",
+    "label_words": "task.words",
+    "doc_to_choice": "task.words",
+    "num_fewshot": "task.shots",
+    "n_shot": "task.shots",
+    "num_shots": "task.shots",
+    "fewshot": "task.shots",
+    "few_shot": "task.shots",
+    "fewshot_examples": "task.examples",
+    # questions on a context
+    "version_2_with_negative": "task.unanswerable",
+    "null_score_diff_threshold": "task.threshold_rows",
+    "doc_stride": "task.stride",
+    "max_answer_length": "task.max_answer_tokens",
+    "n_best_size": "task.n_best",
+    # how an answer is written
+    "generation_config": "task.decoding",
+    "generation_kwargs": "task.decoding",
+    "gen_kwargs": "task.decoding",
+    "do_sample": "task.decoding.kind",
+    "decoding_strategy": "task.decoding.kind",
+    "max_gen_toks": "task.decoding.max_new_tokens",
+    "max_gen_tokens": "task.decoding.max_new_tokens",
+    "max_completion_length": "task.decoding.max_new_tokens",
+    "max_target_length": "task.decoding.max_new_tokens",
+    "val_max_target_length": "task.decoding.max_new_tokens",
+    "generation_max_length": "task.decoding.max_new_tokens",
+    "generation_num_beams": "task.decoding.num_beams",
+    "beam_size": "task.decoding.num_beams",
+    "no_repeat_ngram_size": "task.decoding.repetition_penalty",
     # the method
     "adapter": "method.kind",
     "finetuning_type": "method.kind",
@@ -147,6 +194,14 @@ REMARKS = {
     "max_steps": "training is counted in passes over the rows",
     "lora_target_linear": "write target_modules: all-linear, the default",
     "num_labels": "list the names of the classes",
+    "adapter": "it takes lora, full or none",
+    "finetuning_type": "it takes lora, full or none",
+    "add_special_tokens": "it is about the beginning-of-text token alone",
+    "version_2_with_negative": "write unanswerable: true",
+    "null_score_diff_threshold": "the threshold is chosen on training rows kept aside",
+    "do_sample": "write kind: sample",
+    "generation_max_length": "it counts the tokens of the answer alone",
+    "no_repeat_ngram_size": "no n-gram is ever forbidden; a penalty is what there is",
     "gradient_accumulation_steps": (
         "training.batch_size already counts the rows of a whole optimiser step"
     ),
@@ -174,5 +229,6 @@ NOT_IN_A_RECIPE = {
     "packing": "batches hold no padding, so there is nothing to pack; remove the key",
     "sample_packing": "batches hold no padding, so there is nothing to pack; remove the key",
     "group_by_length": "batches hold no padding, so lengths cost nothing; remove the key",
+    "num_return_sequences": "one answer is written for each question; remove the key",
     "trust_remote_code": "no code that comes with a model is ever run; remove the key",
 }

@@ -2,15 +2,17 @@
 
 KEY is a path such as `training.epochs`; VALUE is read as YAML 1.2, one scalar or one [list] or
 {section}. A value replaces what the key held, a whole section too. `null` removes the key, so that
-its default counts, except where null itself is a setting (`training.max_grad_norm=null`).
+its default counts, except where null itself is a setting (`training.max_grad_norm=null`). What a
+key takes may depend on a section's kind: it is the kind after all overrides that counts.
 """
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loratory.errors import ConfigError
-from loratory.recipe.known_keys import known_keys
+from loratory.recipe.known_keys import known_key, known_keys
 from loratory.recipe.settings import COMMAND_LINE, OVERRIDE, Scalar, Settings, check_scalar, dotted
 from loratory.recipe.yaml_file import read_yaml_text
 from loratory.recipe.yaml_nodes import DEEPEST
@@ -26,6 +28,27 @@ def apply_overrides(settings: Settings, overrides: Sequence[str] | Mapping[str, 
         ConfigError: CFG-SYNTAX (not KEY=VALUE), CFG-DUP (a key given twice), CFG-TYPE (a key
             below a single value, a value that no recipe can hold), and what YAML's reader raises.
     """
+    given = list(_each_once(overrides))
+    after = copy.deepcopy(settings)
+    for path, value, place in given:
+        after.put(path, value, place)
+    for path, value, place in given:
+        if value is None and _is_removed_by_null(path, after.values):
+            settings.remove(path, place)
+        else:
+            settings.put(path, value, place)
+
+
+def _is_removed_by_null(path: tuple[str, ...], values: dict[str, Any]) -> bool:
+    """Tell whether null removes this key; one that no kind has is left for the schema to refuse."""
+    known = known_key(path, values)
+    return path in known_keys() and (known is None or "null" not in known.types)
+
+
+def _each_once(
+    overrides: Sequence[str] | Mapping[str, Any],
+) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    """Yield the path, the value and the place of each override, and refuse a path's second."""
     seen: set[tuple[str, ...]] = set()
     for path, value, place in _read(overrides):
         if path in seen:
@@ -36,11 +59,7 @@ def apply_overrides(settings: Settings, overrides: Sequence[str] | Mapping[str, 
                 fix="remove one of the two",
             )
         seen.add(path)
-        known = known_keys().get(path)
-        if value is None and known and "null" not in known.types:
-            settings.remove(path, place)
-        else:
-            settings.put(path, value, place)
+        yield path, value, place
 
 
 def _read(

@@ -3,22 +3,24 @@
 Nothing here imports torch: a wrong recipe is refused before anything heavy is loaded.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Self, get_args
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from loratory.recipe.data import DataSection, Holdout, Limits, SetName
 from loratory.recipe.method import FullMethod, LoraMethod, MethodSection, NoMethod
-from loratory.recipe.section import Section, SplitName, Whole
+from loratory.recipe.section import ClashError, Section, SplitName, Whole
 from loratory.recipe.task import (
     ClassifyTask,
     Decoding,
     LabelWordsTask,
     Reads,
+    SolvedExample,
     SpanQATask,
     TaskSection,
     TextTask,
     WrittenQATask,
+    task_labels,
 )
 from loratory.recipe.training import Every, TrainingSection
 
@@ -38,6 +40,7 @@ __all__ = [
     "Recipe",
     "Section",
     "SetName",
+    "SolvedExample",
     "SpanQATask",
     "SplitName",
     "TaskSection",
@@ -45,6 +48,7 @@ __all__ = [
     "TrainingSection",
     "Whole",
     "WrittenQATask",
+    "task_labels",
 ]
 
 _SET_READS: dict[str, Reads] = {
@@ -59,6 +63,7 @@ _ROWS = {
     "questions": "questions on a context",
     "texts": "plain texts",
 }
+_TASKS = [get_args(form)[0] for form in get_args(get_args(TaskSection)[0])]
 
 
 class Recipe(Section):
@@ -89,8 +94,21 @@ class Recipe(Section):
     def _rows_fit_the_task(self) -> Self:
         reads = _SET_READS.get(self.data.name or "", self.task.reads)
         if reads != self.task.reads:
-            raise ValueError(
+            fitting = [task.model_fields["kind"].default for task in _TASKS if task.reads == reads]
+            raise ClashError(
                 f"{self.data.name} holds {_ROWS[reads]}, and task {self.task.kind} is made of "
-                f"{_ROWS[self.task.reads]}; set task.kind to one that fits, or name other data"
+                f"{_ROWS[self.task.reads]}; set task.kind to {' or '.join(fitting)}, or name other "
+                "data",
+                between=(("data", "name"), ("task", "kind")),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _full_in_float32(self) -> Self:
+        if isinstance(self.method, FullMethod) and self.training.precision == "bfloat16":
+            raise ClashError(
+                "full fine-tuning updates the weights in float32, and training.precision is "
+                "bfloat16; leave training.precision out",
+                between=(("training", "precision"), ("method", "kind")),
             )
         return self

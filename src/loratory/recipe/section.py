@@ -11,6 +11,14 @@ Number = Annotated[StrictFloat, AllowInfNan(allow_inf_nan=False)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 
 
+class ClashError(ValueError):
+    """Settings of different sections that do not go together; `between` are their keys."""
+
+    def __init__(self, problem: str, *, between: tuple[tuple[str, ...], ...]) -> None:
+        self.between = between
+        super().__init__(problem)
+
+
 class Section(BaseModel):
     """A group of settings: fixed once read, and refusing every name it does not know."""
 
@@ -20,10 +28,13 @@ class Section(BaseModel):
 
 
 def kind_or(usual: str) -> Callable[[Any], str]:
-    """Return what reads a section's kind, `usual` where it names none."""
+    """Return what reads a section's kind, `usual` where it names none, or is no section at all."""
 
     def kind(section: Any) -> str:
-        given = section.get("kind", usual) if isinstance(section, dict) else section.kind
+        if isinstance(section, dict):
+            given = section.get("kind", usual)
+        else:
+            given = getattr(section, "kind", usual)
         return given if isinstance(given, str) else repr(given)
 
     return kind

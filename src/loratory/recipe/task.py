@@ -1,6 +1,6 @@
 """The task section: what a row means, what is predicted, how it is scored. One class a task."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, assert_never
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ Reads = Literal["labelled", "questions", "texts"]
 """The kind of rows a task is made of: texts with a class, questions on a context, plain texts."""
 
 TooLong = Literal["refuse", "truncate"]
+
 
 def _labels_differ(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse label names that a person could not tell apart."""
@@ -54,7 +55,17 @@ class ClassifyTask(Section):
     """A text above max_length: stop before training, or cut its end and count it."""
 
     bos: StrictBool = True
-    """Begin each text with the tokenizer's beginning-of-text token, where it has one."""
+    """Begin each text with the token that began documents in pretraining, where there is one."""
+
+
+class SolvedExample(Section):
+    """A text and its label, shown to the model before each prompt."""
+
+    text: Annotated[StrictStr, Field(min_length=1)]
+    """The text."""
+
+    label: StrictStr
+    """Its class name."""
 
 
 class LabelWordsTask(Section):
@@ -85,6 +96,9 @@ class LabelWordsTask(Section):
     shots: Annotated[StrictInt, Field(ge=0)] = 0
     """Training rows, class by class in turn, that stand solved before each prompt."""
 
+    examples: tuple[SolvedExample, ...] = ()
+    """Solved examples of one's own instead of `shots` drawn ones."""
+
     max_length: Whole | None = None
     """Tokens of a prompt and its label word; absent: as many as the base has positions."""
 
@@ -92,7 +106,7 @@ class LabelWordsTask(Section):
     """A prompt above max_length: stop before training, or cut the end of its text and count it."""
 
     bos: StrictBool = True
-    """Begin each prompt with the tokenizer's beginning-of-text token, where it has one."""
+    """Begin each prompt with the token that began documents in pretraining, where there is one."""
 
     @model_validator(mode="after")
     def _a_word_for_each_label(self) -> Self:
@@ -130,7 +144,7 @@ class SpanQATask(Section):
     is no answer is chosen."""
 
     bos: StrictBool = True
-    """Begin each window with the tokenizer's beginning-of-text token, where it has one."""
+    """Begin each window with the token that began documents in pretraining, where there is one."""
 
     @model_validator(mode="after")
     def _windows_move_forward(self) -> Self:
@@ -191,7 +205,7 @@ class WrittenQATask(Section):
     """A prompt above max_length: stop before training, or cut the context's end and count it."""
 
     bos: StrictBool = True
-    """Begin each prompt with the tokenizer's beginning-of-text token, where it has one."""
+    """Begin each prompt with the token that began documents in pretraining, where there is one."""
 
 
 class TextTask(Section):
@@ -206,7 +220,7 @@ class TextTask(Section):
     where they are fewer."""
 
     bos: StrictBool = True
-    """Begin each piece with the tokenizer's beginning-of-text token, where it has one."""
+    """Begin each piece with the token that began documents in pretraining, where there is one."""
 
 
 TaskSection = Annotated[
@@ -217,3 +231,14 @@ TaskSection = Annotated[
     | Annotated[TextTask, Tag("text")],
     Discriminator(kind_or("classify")),
 ]
+
+
+def task_labels(section: TaskSection) -> tuple[str, ...] | None:
+    """Return the class names that a task section gives; None where it leaves them, or has none."""
+    match section:
+        case ClassifyTask() | LabelWordsTask():
+            return section.labels
+        case SpanQATask() | WrittenQATask() | TextTask():
+            return None
+        case _:
+            assert_never(section)

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from loratory.recipe.section import Number, Section, Whole
 
 Every = Literal["epoch"] | Whole
+
 
 class TrainingSection(Section):
     """How the weights are updated, and when the run looks at itself."""
@@ -56,6 +57,10 @@ class TrainingSection(Section):
 
     patience: Whole | None = None
     """Stop after so many evaluations without a better one; absent: train all epochs."""
+
+    score_untuned: StrictBool = False
+    """Score the base before training, too, and report it as a baseline; for tasks that read the
+    base's own words."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of the base's products; auto: bfloat16 only where it is measured faster."""

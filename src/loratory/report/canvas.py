@@ -4,15 +4,16 @@ Colours: Okabe & Ito 2008, which people with any kind of colour blindness can te
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -26,6 +27,9 @@ PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, INK, GREY)
 
 _WIDTH = 4.6  # inches; half of the page on a desk, all of it on a phone
 _LONG = 40  # characters of a legend, from which it takes more than one line
+_NAME_HEIGHT = 0.07  # of a level's name, as a share of the axes
+_WIDE = 20.0  # ratio of the largest to the smallest value from which the scale is logarithmic
+_VERY_WIDE = 200.0  # ratio from which only powers of ten are marked on it
 _DPI = 200
 _FONT = "DejaVu Sans"  # what text is measured with; it is wider than what the page shows it in
 _PAGE_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
@@ -47,6 +51,8 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": INK,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
     "legend.frameon": False,
     "legend.fontsize": 8,
     "legend.handlelength": 1.6,
@@ -115,18 +121,40 @@ def add_legend(axes: Axes) -> None:
         )
 
 
-def add_level(axes: Axes, value: float, *, name: str) -> None:
-    """Draw a value that the others are to be seen beside."""
-    axes.axhline(value, color=GREY, linestyle=(0, (4, 2)), linewidth=1)
-    axes.annotate(
-        name,
-        (1, value),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 3),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8,
-    )
+def add_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+    """Draw values that the others are to be seen beside; to be called when those are drawn."""
+    for value in levels.values():
+        axes.axhline(value, color=GREY, linestyle=(0, (4, 2)), linewidth=1)
+    axes.margins(y=0.1)  # room for the topmost name
+    axes.get_ylim()  # makes the axes take up the levels, which their coordinates depend on
+    to_axes = axes.transData + axes.transAxes.inverted()
+    lowest = 0.0
+    for name, value in sorted(levels.items(), key=lambda level: level[1]):
+        height = max(float(to_axes.transform((0, value))[1]), lowest)
+        lowest = height + _NAME_HEIGHT
+        axes.annotate(
+            name,
+            (0, height),  # at the left, where a curve of evaluations has not begun
+            xycoords="axes fraction",
+            xytext=(2, 3),
+            textcoords="offset points",
+            fontsize=8,
+        )
+
+
+def spread(axes: Axes, values: Iterable[float], *, along: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic where values lie so far apart that the small ones are lost."""
+    found = [*values]
+    if min(found) <= 0 or (ratio := max(found) / min(found)) <= _WIDE:
+        return
+    if along == "x":
+        axes.set_xscale("log")
+    else:
+        axes.set_yscale("log")
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < _VERY_WIDE else (1,)))
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def finished(axes: Axes, *, name: str, text: str) -> Plot:

@@ -1,6 +1,7 @@
 """What the predictions tell: the confusion matrix, the calibration, and the baselines beside."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,19 +9,49 @@ from matplotlib.ticker import MaxNLocator
 
 from loratory.metrics.calibration import Calibration
 from loratory.metrics.classification import Counts, Floats
-from loratory.report.canvas import BLUE, GREY, INK, Plot, add_legend, finished, new_axes, new_figure
-from loratory.report.formats import count, is_share, metric_name, metric_value, percent
-from loratory.report.record import RunRecord, Scores
+from loratory.report.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    Plot,
+    add_legend,
+    finished,
+    new_axes,
+    new_figure,
+    spread,
+)
+from loratory.report.formats import (
+    count,
+    metric_axis,
+    metric_name,
+    metric_scale,
+    metric_value,
+    percent,
+)
+from loratory.report.record import UNTUNED, RunRecord, Scores
 
 _FEW = 4  # classes, up to which a cell has room for two numbers
 _MANY = 12  # classes, from which the cells are too small for numbers
 _LONG = 24  # characters of a class name
+# Of the model its line and the inside of its marker: full now, hollow before training.
+_COLORS = {"this model": (BLUE, BLUE), UNTUNED: (BLUE, "white")}
 _DARK = 0.55  # share, from which the cell is too dark for dark numbers
 
 
-def confusion_chart(confusion: Counts, labels: Sequence[str]) -> Plot:
+@dataclass(frozen=True)
+class Wording:
+    """What a confusion matrix calls itself and its two sides."""
+
+    title: str = "Confusion matrix"
+    target: str = "target"
+    prediction: str = "predicted"
+    name: str = "confusion"
+    """Of its file."""
+
+
+def confusion_chart(confusion: Counts, labels: Sequence[str], wording: Wording = Wording()) -> Plot:
     """Draw the rows of each target and prediction, shaded by their share of the target's rows."""
-    axes = new_axes(height=3.6, title="Confusion matrix", x="predicted", y="target")
+    axes = new_axes(height=3.6, title=wording.title, x=wording.prediction, y=wording.target)
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.grid(visible=False)
@@ -29,10 +60,10 @@ def confusion_chart(confusion: Counts, labels: Sequence[str]) -> Plot:
     if len(labels) <= _MANY:
         _write_cells(axes, confusion, shares)
     right = percent(np.trace(confusion) / confusion.sum())
-    return finished(axes, name="confusion", text=f"Confusion matrix; {right} on the diagonal.")
+    return finished(axes, name=wording.name, text=f"{wording.title}; {right} on the diagonal.")
 
 
-def reliability_chart(calibration: Calibration) -> Plot:
+def reliability_chart(calibration: Calibration, *, right: str = "accuracy") -> Plot:
     """Draw the accuracy against the confidence, over how many rows there are of each confidence."""
     figure = new_figure(height=3.6, title="Calibration")
     axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
@@ -48,8 +79,8 @@ def reliability_chart(calibration: Calibration) -> Plot:
         [0, 100], [0, 100], color=GREY, linestyle=(0, (4, 2)), linewidth=1, label="as sure as right"
     )
     add_legend(axes)
-    axes.set_ylim(0, 102)
-    axes.set_ylabel("accuracy (%)")
+    axes.set_ylim(-2, 102)
+    axes.set_ylabel(f"{right} (%)")
     below.bar(
         [(bin_.low + bin_.high) * 50 for bin_ in bins],
         [bin_.rows for bin_ in bins],
@@ -61,7 +92,9 @@ def reliability_chart(calibration: Calibration) -> Plot:
     below.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
     below.set_xlim(min(bin_.low for bin_ in bins) * 100, 100)
     error = percent(calibration.expected_calibration_error)
-    return finished(axes, name="calibration", text=f"Accuracy against confidence; error {error}.")
+    return finished(
+        axes, name="calibration", text=f"{right.capitalize()} against confidence; error {error}."
+    )
 
 
 def baseline_chart(record: RunRecord) -> Plot | None:
@@ -72,15 +105,15 @@ def baseline_chart(record: RunRecord) -> Plot | None:
     shown = [(name, scores) for name, scores in systems if metric in scores.metrics]
     if not shown or not record.baselines:
         return None
-    scale = 100 if is_share(metric) else 1
-    unit = f"{metric_name(metric)}{' (%)' if is_share(metric) else ''}, with 95 % interval"
+    scale = metric_scale(metric)
+    unit = f"{metric_axis(metric)}, with 95 % interval"
     axes = new_axes(height=0.8 + 0.4 * len(shown), title="", x=unit, y="")
     for height, (name, scores) in enumerate(reversed(shown)):
         value = scores.metrics[metric]
         interval = [end * scale for end in scores.intervals.get(metric, (value, value))]
-        color = BLUE if name == "this model" else GREY
+        color, inside = _COLORS.get(name, (GREY, GREY))
         axes.plot(interval, [height, height], color=color, linewidth=2.5, solid_capstyle="butt")
-        axes.plot(value * scale, height, color=color, marker="o", markersize=7)
+        axes.plot(value * scale, height, color=color, mfc=inside, marker="o", markersize=7)
         axes.annotate(
             metric_value(metric, value),
             (value * scale, height),
@@ -89,6 +122,8 @@ def baseline_chart(record: RunRecord) -> Plot | None:
             ha="center",
             color=INK,
         )
+    spread(axes, [scores.metrics[metric] * scale for _, scores in shown], along="x")
+    axes.margins(x=0.1)  # for the numbers over the outermost markers
     axes.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
     axes.set_ylim(-0.5, len(shown) - 0.3)
     axes.grid(visible=False, axis="y")

@@ -5,7 +5,7 @@ from math import floor, isfinite, log10
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from loratory.report.canvas import (
@@ -15,19 +15,20 @@ from loratory.report.canvas import (
     PALETTE,
     Plot,
     add_legend,
-    add_level,
+    add_levels,
     finished,
     new_axes,
+    spread,
 )
-from loratory.report.formats import is_share, metric_name, metric_value
-from loratory.report.record import Event, RunRecord
+from loratory.report.formats import metric_axis, metric_name, metric_scale, metric_value
+from loratory.report.record import ASIDE, Event, RunRecord
 
 _HEIGHT = 2.9
 _STEP = "optimiser step"
 _FEW = 12  # points, below which each is marked and none are smoothed
 _MOST = 800  # points of one line; more are averaged in groups, for the size of the page
-_WIDE = 20.0  # ratio of the largest to the smallest value from which the scale is logarithmic
 _GROUP = "train/grad_norm/"
+_PER_TOKEN = ("written_qa", "text")  # tasks whose loss is a mean over tokens
 
 Values = NDArray[np.float64]
 Line = tuple[Values, Values]
@@ -39,7 +40,8 @@ def loss_curve(record: RunRecord) -> Plot | None:
     evaluations = _by_split(record, "eval/loss")
     if training is None and not evaluations:
         return None
-    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y="cross-entropy (nats)")
+    unit = "nats per token" if record.task in _PER_TOKEN else "nats"
+    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y=f"cross-entropy ({unit})")
     text = "Loss over the steps."
     if training is not None:
         _draw_noisy(axes, training, color=BLUE, label="training")
@@ -52,25 +54,36 @@ def loss_curve(record: RunRecord) -> Plot | None:
 
 
 def metric_curve(record: RunRecord) -> Plot | None:
-    """Draw the main metric of each evaluation, with the baselines as levels."""
+    """Draw the main metric of each evaluation, with the baselines as levels.
+
+    What is chosen after training was not known to the evaluations before: the curve is without it.
+    """
     metric = record.metric
     evaluations = _by_split(record, f"eval/{metric}")
+    if record.result.settled:
+        evaluations.pop("test", None)
     if not evaluations:
         return None
-    scale = 100 if is_share(metric) else 1
-    name = metric_name(metric)
-    unit = f"{name} (%)" if is_share(metric) else name
-    axes = new_axes(height=_HEIGHT, title=name[0].upper() + name[1:], x=_STEP, y=unit)
-    text = f"{name} over the steps."
+    scale, name = metric_scale(metric), metric_name(metric)
+    title = f"{name[0].upper()}{name[1:]}"
+    title += ", before the threshold was chosen" if record.result.settled else ""
+    axes = new_axes(height=_HEIGHT, title=title, x=_STEP, y=metric_axis(metric))
+    text = f"{title} over the steps."
+    drawn: list[float] = []
     for (split, (steps, values)), color in zip(evaluations.items(), PALETTE, strict=False):
         axes.plot(steps, values * scale, color=color, marker="o", label=split)
+        drawn += [*(values * scale)]
         text += f" {split}: {metric_value(metric, values[-1])} at last."
         kept = steps == record.result.best_step
         if kept.any() and split == record.result.selected_on:
             _ring(axes, steps[kept], values[kept] * scale, color=color)
-    for baseline in record.result.baselines.get(next(iter(evaluations)), []):
-        if metric in baseline.metrics:
-            add_level(axes, baseline.metrics[metric] * scale, name=baseline.name)
+    levels = {
+        baseline.name: baseline.metrics[metric] * scale
+        for baseline in record.baselines_on(next(iter(evaluations)))
+        if metric in baseline.metrics
+    }
+    spread(axes, [*levels.values(), *drawn], along="y")
+    add_levels(axes, levels)
     _dress(axes, record)
     return finished(axes, name="metric", text=text)
 
@@ -95,11 +108,7 @@ def gradient_curve(record: RunRecord) -> Plot | None:
     values = np.concatenate([line[1] for line in lines.values()])
     if isinstance(clip, int | float) and values.max() > clip / 2:
         axes.axhline(clip, color=GREY, linestyle=(0, (4, 2)), linewidth=1, label="clipping")
-    if values.min() > 0 and values.max() / values.min() > _WIDE:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    spread(axes, values, along="y")
     _dress(axes, record)
     return finished(
         axes,
@@ -139,7 +148,7 @@ def _line(events: Sequence[Event], name: str) -> Line | None:
 
 
 def _by_split(record: RunRecord, name: str) -> dict[str, Line]:
-    events = record.events_of("evaluation")
+    events = [event for event in record.events_of("evaluation") if event.get("split") != ASIDE]
     splits = dict.fromkeys(str(event.get("split")) for event in events)
     lines = {
         split: _line([event for event in events if event.get("split") == split], name)

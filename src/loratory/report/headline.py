@@ -1,20 +1,19 @@
-"""What the page says first: the run in words, its main number, and how far to trust it."""
+"""What the page says first: the main number, and how far to trust it."""
 
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
 
+from loratory.metrics.direction import is_better
 from loratory.report.formats import (
     count,
-    is_share,
+    metric_direction,
+    metric_gap,
     metric_interval,
     metric_name,
     metric_value,
     percent,
+    probability,
 )
-from loratory.report.record import BaselineScores, RunRecord
-
-_METHODS = {"lora": "LoRA"}
+from loratory.report.record import ASIDE, UNTUNED, BaselineScores, RunRecord
 
 
 @dataclass(frozen=True)
@@ -22,53 +21,14 @@ class Headline:
     """The main number and the sentences around it."""
 
     metric: str
+    direction: str
+    """Which end is the better one, where that is not the usual one."""
+
     value: str
     interval: str | None
     split: str
     rows: str | None
     sentences: tuple[str, ...]
-
-
-def title(record: RunRecord) -> str:
-    """Return the run in one line: base, method and data."""
-    parts = [base_name(record), "tuned with", method_name(record), "on", data_name(record)]
-    return " ".join(parts)
-
-
-def base_name(record: RunRecord) -> str:
-    """Return the base's name, of a folder its last part."""
-    base = record.recipe.get("base") or record.result.base or "a base model"
-    return PurePath(str(base)).name
-
-
-def method_name(record: RunRecord) -> str:
-    """Return the method's name as the field writes it."""
-    kind = str(record.setting("method", "kind") or "an unknown method")
-    return _METHODS.get(kind, kind)
-
-
-def data_name(record: RunRecord) -> str:
-    """Return the named set, or the name of the training file."""
-    name = record.setting("data", "name") or record.setting("data", "train") or "unknown data"
-    return PurePath(str(name)).name
-
-
-def facts(record: RunRecord) -> dict[str, str]:
-    """Return what was tuned, for what, on what and how: a few words each."""
-    labels = ", ".join(record.labels)
-    found = {
-        "Base": str(record.recipe.get("base") or record.result.base or ""),
-        "Task": " ".join(filter(None, [_kind(record, "task"), labels and f"({labels})"])),
-        "Data": data_name(record),
-        "Method": ", ".join([method_name(record), *_settings(record, "method")]),
-        "Training": ", ".join(
-            f"{name.replace('_', ' ')} {_shown(value)}"
-            for name in ("epochs", "batch_size", "learning_rate", "schedule")
-            if (value := record.setting("training", name)) is not None
-        ),
-        "Seed": str(record.recipe.get("seed", "")),
-    }
-    return {name: words for name, words in found.items() if words}
 
 
 def headline(record: RunRecord) -> Headline | None:
@@ -77,50 +37,96 @@ def headline(record: RunRecord) -> Headline | None:
     if split is None or metric not in scores.metrics:
         return None
     interval = scores.intervals.get(metric)
-    rows = scores.rows or record.result.rows.get(split)
+    rows = _rows(record)
+    sentences = [
+        _against_untuned(record),
+        _against_baselines(record),
+        _selection(record),
+        _settled(record),
+        _no_width(record, rows),
+    ]
     return Headline(
-        metric=metric_name(metric),
+        metric=f"{metric_name(metric)}{_scope(record)}",
+        direction=metric_direction(metric),
         value=metric_value(metric, scores.metrics[metric]),
         interval=metric_interval(metric, interval) if interval else None,
         split=split,
         rows=count(rows) if rows else None,
-        sentences=tuple(
-            filter(None, [_against_baselines(record), _selection(record), _no_width(record, rows)])
-        ),
+        sentences=tuple(filter(None, sentences)),
     )
+
+
+def _scope(record: RunRecord) -> str:
+    """Say which of the rows the metric is of, where its name does not."""
+    whole = metric_name(record.metric)
+    return " of the answerable questions" if record.scored_apart and "," not in whole else ""
+
+
+def _against_untuned(record: RunRecord) -> str:
+    """Say what training has changed."""
+    before = next((rival for rival in _rivals(record) if rival.name == UNTUNED), None)
+    return _against(record, before, called="the base before training") if before else ""
 
 
 def _against_baselines(record: RunRecord) -> str:
     """Say how the model stands beside its best baseline, and whether the rows settle it."""
+    best: BaselineScores | None = None
+    for rival in _rivals(record):
+        value = rival.metrics[record.metric]
+        if rival.name != UNTUNED and (
+            best is None or is_better(record.metric, value, best.metrics[record.metric])
+        ):
+            best = rival
+    return _against(record, best, called=f"the best baseline, {best.name}") if best else ""
+
+
+def _rivals(record: RunRecord) -> list[BaselineScores]:
+    return [baseline for baseline in record.baselines if record.metric in baseline.metrics]
+
+
+def _against(record: RunRecord, rival: BaselineScores, *, called: str) -> str:
     metric = record.metric
-    rivals = [baseline for baseline in record.baselines if metric in baseline.metrics]
-    if not rivals:
-        return ""
-    best = max(rivals, key=lambda baseline: baseline.metrics[metric])
-    gap = record.evaluation.metrics[metric] - best.metrics[metric]
-    distance = f"{abs(gap) * 100:.1f} points" if is_share(metric) else f"{abs(gap):.3f}"
-    verdict = (
-        "overlap, so these rows do not settle which is better"
-        if _overlap(record, best)
-        else "do not overlap"
-    )
+    ours, theirs = record.evaluation.metrics[metric], rival.metrics[metric]
+    if metric_value(metric, ours) == metric_value(metric, theirs):
+        return f"The same as {called}."
+    where = "above" if ours > theirs else "below"
     return (
-        f"{distance} {'above' if gap >= 0 else 'below'} the best baseline, {best.name} "
-        f"({metric_value(metric, best.metrics[metric])}); their intervals {verdict}."
+        f"{metric_gap(metric, ours - theirs)} {where} {called} ({metric_value(metric, theirs)})"
+        f"{_judged(metric, ours, theirs)}; {_verdict(record, rival)}."
     )
 
 
-def _overlap(record: RunRecord, rival: BaselineScores) -> bool:
+def _judged(metric: str, ours: float, theirs: float) -> str:
+    """Say which is better where above and below do not."""
+    if not metric_direction(metric):
+        return ""
+    return f", which is {'better' if is_better(metric, ours, theirs) else 'worse'}"
+
+
+def _verdict(record: RunRecord, rival: BaselineScores) -> str:
+    """Say whether the rows settle which is better."""
+    if _rows(record) == 1:
+        return "one row settles nothing"
     ours = record.evaluation.intervals.get(record.metric)
     theirs = rival.intervals.get(record.metric)
-    return not ours or not theirs or (ours[0] <= theirs[1] and theirs[0] <= ours[1])
+    if not ours or not theirs:
+        return "without intervals it is not settled which is better"
+    if ours[0] <= theirs[1] and theirs[0] <= ours[1]:
+        return "their intervals overlap, so these rows do not settle which is better"
+    return "their intervals do not overlap"
+
+
+def _rows(record: RunRecord) -> int | None:
+    return record.evaluation.rows or record.result.rows.get(record.split or "")
 
 
 def _selection(record: RunRecord) -> str:
     """Say whether the rows behind the headline also decided something."""
     split, chosen_on = record.split, record.result.selected_on
-    if not record.result.metrics:
+    if not record.finished:
         return "From the log of a run that has not come to its end."
+    if record.untrained:
+        return "Nothing was trained: this is the base as it is."
     if chosen_on is None:
         return "No checkpoint was chosen by a score: these are the weights after the last step."
     if chosen_on != split:
@@ -141,35 +147,32 @@ def _selection(record: RunRecord) -> str:
     among = f"best of {looks} evaluations{step}" if looks else f"best evaluation{step}"
     return (
         f"The same {split} rows also chose the checkpoint ({among}), so this number is likely a "
-        "little too high; rows that chose nothing, such as a test split, give one without that."
+        "little too good; rows that chose nothing, such as a test split, give one without that."
+    )
+
+
+def _settled(record: RunRecord) -> str:
+    """Say what was chosen after training, and on which rows."""
+    threshold = record.result.settled.get("no_answer_threshold")
+    if threshold is None:
+        return ""
+    rows = record.result.rows.get(ASIDE)
+    amount = f"{count(rows)} " if rows else ""
+    return (
+        f"“No answer” is said where its probability is above {probability(threshold)}, a threshold "
+        f"chosen on {amount}training rows kept aside for it."
     )
 
 
 def _no_width(record: RunRecord, rows: int | None) -> str:
     """Say what it means when all rows are right, or all are wrong."""
-    accuracy = record.evaluation.metrics.get("accuracy")
-    if accuracy not in (0, 1) or not rows:
+    if rows == 1:
+        return "One row has no spread, so the interval has no width and says nothing of others."
+    metrics = record.evaluation.metrics
+    of_all_rows = metrics.get("accuracy", metrics.get("f1"))
+    if of_all_rows not in (0, 1) or "no_answer_accuracy" in metrics or not rows:
         return ""
     return (
         f"All {count(rows)} rows came out alike, so the interval has no width; among other rows "
         f"the opposite may still happen in up to {percent(min(3 / rows, 1))} (rule of three)."
     )
-
-
-def _kind(record: RunRecord, section: str) -> str:
-    return str(record.setting(section, "kind") or "")
-
-
-def _settings(record: RunRecord, section: str) -> list[str]:
-    settings = record.recipe.get(section)
-    return [
-        f"{name} {_shown(value)}"
-        for name, value in (settings.items() if isinstance(settings, dict) else ())
-        if name != "kind" and value not in (None, [], ())
-    ]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)

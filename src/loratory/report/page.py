@@ -7,23 +7,27 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from loratory.metrics.evaluate import ClassificationScores
+from loratory.report.account import Account, TextAccount
 from loratory.report.canvas import Plot
-from loratory.report.formats import count, moment, percent
-from loratory.report.headline import facts, headline, title
+from loratory.report.facts import facts, title
+from loratory.report.formats import moment
+from loratory.report.headline import headline
+from loratory.report.notes import notes
+from loratory.report.plots import ANSWERS, TRAINING
 from loratory.report.record import RunRecord
-from loratory.report.tables import costs, data_table, mistakes, score_table
+from loratory.report.samples import sheets
+from loratory.report.tables import costs, data_table, score_table, text_tables
 
-_TRAINING_PLOTS = ("loss", "metric", "gradient_norm", "learning_rate")
-_PREDICTION_PLOTS = ("confusion", "calibration")
+_LABELLED = ('"a sentence of your own"', "rows.jsonl")
+_QUESTIONS = ("--file questions.json", "questions.json")
+# By task, what follows `loratory predict RUN`, and a file for `loratory evaluate RUN --file`.
+_USES = {"span_qa": _QUESTIONS, "written_qa": _QUESTIONS, "text": (None, "texts.txt")}
 
 
-def render_page(
-    record: RunRecord, scores: ClassificationScores | None, plots: Mapping[str, Plot]
-) -> str:
+def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, Plot]) -> str:
     """Return the page of a run.
 
-    `scores` are those of the predictions on the headline's split, None where there are none.
+    `account` is that of the predictions on the headline's split, None where there are none.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -32,14 +36,11 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = percent
     environment.filters["image"] = _image
-    lines = record.predictions.get(record.split or "", [])
-    wrong = sum(line.target not in (None, line.prediction) for line in lines)
     return environment.get_template("page.html").render(
         title=title(record),
         run=record.name,
-        finished=bool(record.result.metrics),
+        finished=record.finished,
         written=_started(record),
         facts=facts(record),
         warnings=_warnings(record),
@@ -49,19 +50,19 @@ def render_page(
             score_table(
                 record,
                 split,
-                calibration=scores.calibration if scores and split == record.split else None,
+                calibration=account.calibration if account and split == record.split else None,
             )
             for split in sorted(record.evaluations, key=lambda split: split != record.split)
         ],
-        notes=_notes(record),
+        notes=notes(record),
         costs=costs(record),
-        training_plots=[plots[name] for name in _TRAINING_PLOTS if name in plots],
-        prediction_plots=[plots[name] for name in _PREDICTION_PLOTS if name in plots],
+        training_plots=[plots[name] for name in TRAINING if name in plots],
+        answer_plots=[plots[name] for name in ANSWERS if name in plots],
         split=record.split,
-        answers=count(len(lines)),
-        wrong=count(wrong),
-        mistakes=mistakes(lines),
+        sheets=sheets(account, record.split or ""),
+        text_tables=text_tables(account.lines) if isinstance(account, TextAccount) else [],
         data=data_table(record),
+        commands=_commands(record),
         recipe=record.recipe_text,
         environment=json.dumps(record.environment, indent=2, ensure_ascii=False),
     )
@@ -82,13 +83,11 @@ def _warnings(record: RunRecord) -> list[str]:
     return list(dict.fromkeys([*record.result.warnings, *logged, *record.problems]))
 
 
-def _notes(record: RunRecord) -> str:
-    """Say what the numbers of the score tables are."""
-    notes = []
-    if len(record.labels) == 2:  # noqa: PLR2004 - a negative and a positive class
-        notes.append(f"Precision, recall and F1 are those of the class “{record.labels[-1]}”.")
-    elif record.labels:
-        notes.append("Precision, recall and F1 are means over the classes.")
-    if record.evaluation.intervals:
-        notes.append("Under each value its 95 % bootstrap interval.")
-    return " ".join(notes)
+def _commands(record: RunRecord) -> list[str]:
+    """Return what to do with the run, or how it goes on."""
+    run = f"runs/{record.name}"
+    if not record.finished:
+        return [f"loratory train --resume {run}"]
+    asked, file = _USES.get(record.task, _LABELLED)
+    use = f"predict {run} {asked}" if asked else f'generate {run} "how a text begins"'
+    return [f"loratory {use}", f"loratory evaluate {run} --file {file}"]

@@ -1,25 +1,48 @@
 """All plots of a run, in the order of its page."""
 
-from loratory.metrics.evaluate import ClassificationScores
+from typing import assert_never
+
+from loratory.report.account import Account, ClassAccount, QuestionAccount, TextAccount
 from loratory.report.canvas import Plot, plot_style
 from loratory.report.charts import baseline_chart, confusion_chart, reliability_chart
 from loratory.report.curves import gradient_curve, learning_rate_curve, loss_curve, metric_curve
+from loratory.report.question_charts import decision_chart, length_chart, threshold_chart
 from loratory.report.record import RunRecord
 
+TRAINING = ("loss", "metric", "gradient_norm", "learning_rate")
+ANSWERS = ("confusion", "length", "no_answer", "threshold", "calibration")
 
-def draw_plots(record: RunRecord, scores: ClassificationScores | None) -> dict[str, Plot]:
+
+def draw_plots(record: RunRecord, account: Account | None) -> dict[str, Plot]:
     """Return the plots for which the run has numbers, by their names."""
     with plot_style():
-        plots = [
-            baseline_chart(record),
-            loss_curve(record),
-            metric_curve(record),
-            gradient_curve(record),
-            learning_rate_curve(record),
-        ]
-        if scores is not None:
+        plots = [baseline_chart(record)]
+        if not record.untrained:
             plots += [
+                loss_curve(record),
+                metric_curve(record),
+                gradient_curve(record),
+                learning_rate_curve(record),
+            ]
+        plots += _of_answers(record, account)
+    return {plot.name: plot for plot in plots if plot is not None}
+
+
+def _of_answers(record: RunRecord, account: Account | None) -> list[Plot | None]:
+    match account:
+        case None | TextAccount():
+            return []
+        case ClassAccount(scores=scores):
+            return [
                 confusion_chart(scores.confusion, record.labels),
                 reliability_chart(scores.calibration),
             ]
-    return {plot.name: plot for plot in plots if plot is not None}
+        case QuestionAccount(calibration=calibration):
+            return [
+                length_chart(account),
+                decision_chart(account),
+                threshold_chart(account, record.result.settled.get("no_answer_threshold")),
+                reliability_chart(calibration, right="exact match") if calibration else None,
+            ]
+        case _:
+            assert_never(account)

@@ -8,6 +8,18 @@ from pydantic import BaseModel, BeforeValidator
 
 from loratory.metrics.predictions import Prediction
 
+UNTUNED = "untuned base"
+"""The baseline that is the base itself, scored in the same way before training."""
+
+ASIDE = "threshold"
+"""The split of training rows kept aside, on which something was chosen after training."""
+
+CHOOSES_CLASSES = ("classify", "label_words")
+"""The tasks whose answers are classes."""
+
+_HEADLINE_SPLITS = ("test", "validation")
+_MAIN_METRICS = ("accuracy", "f1", "perplexity")  # of each task that reports it, the main one
+
 Event = dict[str, Any]
 Interval = tuple[float, float]
 
@@ -77,6 +89,19 @@ class RunResult(BaseModel, frozen=True):
     stopped: str | None = None
     labels: list[str] = []
     base: str | None = None
+    task: str | None = None
+    main_metric: str | None = None
+    settled: Metrics = {}
+    """What was chosen after training, on the rows of the split `threshold`."""
+
+    cut: dict[str, int] = {}
+    """Answers that the length limit cut, by split."""
+
+    windows: dict[str, int] = {}
+    """Pieces that the rows of a split were read in."""
+
+    signature: str | None = None
+    """How BLEU was computed."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +126,21 @@ class RunRecord:
         """Return the events of one kind, in order."""
         return [event for event in self.events if event.get("event") == kind]
 
+    @property
+    def task(self) -> str:
+        """The kind of task."""
+        return self.result.task or str(self.setting("task", "kind") or "classify")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end, and says so in a result."""
+        return self.result != RunResult()
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the base answers as it is, nothing having been trained."""
+        return self.result.steps == 0 or self.setting("method", "kind") == "none"
+
     @cached_property
     def evaluations(self) -> dict[str, Evaluation]:
         """The scores on each split: the result's, else the log's last ones without intervals."""
@@ -116,12 +156,14 @@ class RunRecord:
                 loss=event.get("eval/loss"),
             )
             for event in self.events_of("evaluation")
+            if event.get("split") != ASIDE
         }
 
     @property
     def split(self) -> str | None:
         """The split that the headline is about; None where nothing was evaluated."""
-        return self.result.split or next(reversed(self.evaluations), None)
+        known = [split for split in _HEADLINE_SPLITS if split in self.evaluations]
+        return self.result.split or next(iter([*known, *self.evaluations]), None)
 
     @property
     def evaluation(self) -> Evaluation:
@@ -131,22 +173,36 @@ class RunRecord:
     @property
     def baselines(self) -> list[BaselineScores]:
         """The baselines on the headline's split."""
-        return self.result.baselines.get(self.split or "", [])
+        return self.baselines_on(self.split or "")
+
+    def baselines_on(self, split: str) -> list[BaselineScores]:
+        """Return the baselines on a split; a base that was not tuned is none to itself."""
+        return [
+            baseline
+            for baseline in self.result.baselines.get(split, [])
+            if not (self.untrained and baseline.name == UNTUNED)
+        ]
 
     @property
     def labels(self) -> list[str]:
         """The class names in the order of their numbers, empty where they are not known."""
         lines = self.predictions.get(self.split or "")
-        if self.result.labels or not lines:
+        if self.result.labels or not lines or self.task not in CHOOSES_CLASSES:
             return self.result.labels
         return list(lines[0].scores)
 
     @property
     def metric(self) -> str:
         """The metric that the headline is about: the one that chose the checkpoint."""
-        training = self.recipe.get("training")
-        chosen = training.get("select") if isinstance(training, dict) else None
-        return chosen if chosen in self.evaluation.metrics else "accuracy"
+        scored = self.evaluation.metrics
+        chosen = str(self.setting("training", "select"))
+        wanted = (chosen, self.result.main_metric, *_MAIN_METRICS, *scored)
+        return next((name for name in wanted if name in scored), "accuracy")
+
+    @property
+    def scored_apart(self) -> bool:
+        """Whether exact match, F1 and BLEU are those of the answerable questions alone."""
+        return self.task == "written_qa" and "no_answer_accuracy" in self.evaluation.metrics
 
     def setting(self, section: str, name: str) -> Any:
         """Return a setting of the recipe, None where it is absent."""

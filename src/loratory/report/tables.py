@@ -1,25 +1,30 @@
-"""The page's tables: scores beside baselines, costs, data, and the most confident mistakes."""
+"""The page's tables: scores beside baselines, costs, data, and hard texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 
 from loratory.metrics.calibration import Calibration
 from loratory.metrics.predictions import Prediction
 from loratory.report.formats import (
     NOTHING,
+    among,
     count,
     decimal,
     duration,
+    metric_direction,
     metric_interval,
     metric_name,
     metric_value,
     percent,
     size,
 )
-from loratory.report.record import RunRecord, Scores, TokenLengths
+from loratory.report.record import ASIDE, RunRecord, Scores, TokenLengths
 
-_MISTAKES = 20
-_LONGEST_TEXT = 320
+_TEXTS = 8  # of a table
+_LONGEST_TEXT = 160  # characters
+_HIGHEST = 700.0  # nats per token; beyond, the perplexity is no number any more
+_ASIDE = "kept aside of the training rows, to choose it"
 
 
 @dataclass(frozen=True)
@@ -39,69 +44,52 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that the model was sure of."""
-
-    id: str
-    text: str
-    cut: int
-    """Characters of the text that are not shown."""
-
-    target: str
-    prediction: str
-    probability: float
-
-
 def score_table(record: RunRecord, split: str, *, calibration: Calibration | None) -> Table:
     """Return every metric on one split with its interval, the baselines beside the model."""
-    scores = record.evaluations[split]
-    systems: list[Scores] = [scores, *record.result.baselines.get(split, [])]
+    scores, baselines = record.evaluations[split], record.baselines_on(split)
+    systems: list[Scores] = [scores, *baselines]
     rows = [
         (
-            Cell(metric_name(metric)),
-            *(
-                Cell(
-                    metric_value(metric, system.metrics[metric]),
-                    metric_interval(metric, system.intervals[metric])
-                    if metric in system.intervals
-                    else "",
-                )
-                if metric in system.metrics
-                else Cell(NOTHING)
-                for system in systems
-            ),
+            Cell(metric_name(metric), metric_direction(metric)),
+            *(_score(system, metric) for system in systems),
         )
         for metric in scores.metrics
     ]
-    others = (Cell(NOTHING),) * (len(systems) - 1)
-    if scores.loss is not None:
+    others = (Cell(NOTHING),) * len(baselines)
+    if scores.loss is not None and "nats_per_token" not in scores.metrics:
         rows.append((Cell("loss", "nats"), Cell(decimal(scores.loss)), *others))
     if calibration:
         error = percent(calibration.expected_calibration_error)
-        rows.append((Cell("calibration error", "15 bins"), Cell(error), *others))
+        right = "" if "accuracy" in scores.metrics else " of exact match"
+        rows.append((Cell("calibration error", f"15 bins{right}"), Cell(error), *others))
         rows.append((Cell("Brier score"), Cell(decimal(calibration.brier_score)), *others))
     amount = scores.rows or record.result.rows.get(split)
+    rows_of = f", {count(amount)} {'row' if amount == 1 else 'rows'}" if amount else ""
     used = ", also used to choose the checkpoint" if record.result.selected_on == split else ""
     return Table(
-        caption=f"{split}{f', {count(amount)} rows' if amount else ''}{used}",
-        columns=("", "this model", *(b.name for b in record.result.baselines.get(split, []))),
+        caption=f"{split}{rows_of}{used}",
+        columns=("", "this model", *(baseline.name for baseline in baselines)),
         rows=tuple(rows),
     )
 
 
 def costs(record: RunRecord) -> dict[str, Cell]:
-    """Return what the run took, by name; what is not recorded is left out."""
+    """Return what the run took, by name; what is not recorded, or was not done, is left out."""
     result = record.result
-    trainable, share = _trainable(record)
+    parameters, share = _trainable(record)
+    looking = _evaluating(record)
+    also = f"and {duration(looking)} of evaluation" if looking else ""
+    kept = "model" if record.setting("method", "kind") == "full" else "adapter"
     found: list[tuple[str, float | None, Callable[[float], str], str]] = [
-        ("time", result.seconds, duration, _evaluating(record)),
+        ("training", result.seconds, duration, also),
         ("tokens per second", result.tokens_per_second, count, _tokens(record)),
         ("peak memory", result.peak_memory_mb, lambda amount: f"{count(amount)} MB", ""),
-        ("trainable parameters", trainable, count, share),
-        ("adapter", result.adapter_bytes, size, "on disk"),
+        ("trainable parameters", parameters, count, share),
+        (kept, result.adapter_bytes or None, size, "on disk"),
         ("steps", result.steps, count, _end(record)),
     ]
+    if record.untrained:
+        found = [("evaluation", looking, duration, ""), *found[2:4]]
     return {
         name: Cell(shown(value), detail)
         for name, value, shown, detail in found
@@ -110,40 +98,77 @@ def costs(record: RunRecord) -> dict[str, Cell]:
 
 
 def data_table(record: RunRecord) -> Table:
-    """Return how many rows each split has, how long their texts are and how many were cut."""
+    """Return how many rows each split has, what was cut, and how long their tokens are."""
     result = record.result
     started = next(iter(record.events_of("start")), {})
-    rows = []
-    for split, amount in (result.rows or started.get("rows") or {}).items():
-        lengths = result.token_lengths.get(split)
-        cut = result.truncated.get(split)
-        rows.append(
-            (
-                Cell(split),
-                Cell(count(amount)),
-                Cell(NOTHING if cut is None else count(cut)),
-                Cell(count(lengths.median), _spread(lengths)) if lengths else Cell(NOTHING),
-            )
-        )
-    columns = ("", "rows", "truncated rows", "median tokens of a row")
-    return Table(caption="", columns=columns, rows=tuple(rows))
-
-
-def mistakes(predictions: Sequence[Prediction]) -> list[Mistake]:
-    """Return the twenty wrong answers with the highest probability, the highest first."""
-    wrong = [line for line in predictions if line.target not in (None, line.prediction)]
-    wrong.sort(key=lambda line: line.scores.get(line.prediction, 0.0), reverse=True)
-    return [
-        Mistake(
-            id=line.id,
-            text=line.text[:_LONGEST_TEXT],
-            cut=max(len(line.text) - _LONGEST_TEXT, 0),
-            target=str(line.target),
-            prediction=line.prediction,
-            probability=line.scores.get(line.prediction, 0.0),
-        )
-        for line in wrong[:_MISTAKES]
+    amounts = result.rows or started.get("rows") or {}
+    in_pieces = any(
+        result.windows.get(split) not in (None, rows) for split, rows in amounts.items()
+    )
+    columns: list[tuple[str, Callable[[str], Cell]]] = [
+        ("", lambda split: Cell(split, _ASIDE if split == ASIDE else "")),
+        ("rows", lambda split: Cell(count(amounts[split]))),
     ]
+    if in_pieces:
+        columns.append(("pieces", lambda split: _amount(result.windows, split)))
+    columns.append(("truncated rows", lambda split: _amount(result.truncated, split)))
+    if result.cut:
+        columns.append(("cut answers", lambda split: _amount(result.cut, split)))
+    unit = "piece" if in_pieces else "row"
+    columns.append((f"median tokens of a {unit}", lambda split: _length(record, split)))
+    return Table(
+        caption="",
+        columns=tuple(name for name, _ in columns),
+        rows=tuple(tuple(cell(split) for _, cell in columns) for split in amounts),
+    )
+
+
+def text_tables(lines: Sequence[Prediction]) -> list[Table]:
+    """Return the hardest texts and, where there are others, the longest; from their nats."""
+    tables = [_texts("The hardest first", sorted(lines, key=_nats_per_token, reverse=True))]
+    if len(lines) > _TEXTS:
+        longest = sorted(lines, key=lambda line: line.scores["tokens"], reverse=True)
+        tables.append(_texts("The longest first", longest))
+    return tables
+
+
+def _texts(caption: str, lines: Sequence[Prediction]) -> Table:
+    rows = tuple(
+        (
+            Cell(_beginning(line.text), line.id),
+            Cell(count(line.scores["tokens"])),
+            Cell(among(exp(min(_nats_per_token(line), _HIGHEST)))),
+        )
+        for line in lines[:_TEXTS]
+    )
+    return Table(caption, ("text", "tokens", "perplexity"), rows)
+
+
+def _nats_per_token(line: Prediction) -> float:
+    return line.scores["nats"] / line.scores["tokens"]
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def _score(system: Scores, metric: str) -> Cell:
+    if metric not in system.metrics:
+        return Cell(NOTHING)
+    interval = system.intervals.get(metric)
+    return Cell(
+        metric_value(metric, system.metrics[metric]),
+        metric_interval(metric, interval) if interval else "",
+    )
+
+
+def _amount(amounts: Mapping[str, int], split: str) -> Cell:
+    return Cell(count(amounts[split]) if split in amounts else NOTHING)
+
+
+def _length(record: RunRecord, split: str) -> Cell:
+    lengths = record.result.token_lengths.get(split)
+    return Cell(count(lengths.median), _spread(lengths)) if lengths else Cell(NOTHING)
 
 
 def _spread(lengths: TokenLengths) -> str:
@@ -154,21 +179,26 @@ def _spread(lengths: TokenLengths) -> str:
 def _trainable(record: RunRecord) -> tuple[int | None, str]:
     """Return how many parameters train, and which share of all that is in words."""
     started = next(iter(record.events_of("start")), {})
-    trainable = record.result.trainable_parameters or started.get("trainable_parameters")
+    recorded = (record.result.trainable_parameters, started.get("trainable_parameters"))
+    trainable = next((amount for amount in recorded if amount is not None), None)
     total = record.result.total_parameters or started.get("total_parameters")
-    if not trainable or not total:
+    if trainable is None or not total:
         return trainable, ""
-    return trainable, f"{percent(trainable / total, decimals=2)} of {count(total)}"
+    if trainable == total:
+        return trainable, "all there are"
+    share = f"{percent(trainable / total, decimals=2)} " if trainable else ""
+    return trainable, f"{share}of {count(total)}"
 
 
-def _evaluating(record: RunRecord) -> str:
-    seconds = sum(event.get("seconds") or 0 for event in record.events_of("evaluation"))
-    return f"{duration(seconds)} of evaluation" if seconds else ""
+def _evaluating(record: RunRecord) -> float | None:
+    """Return the seconds of all evaluations, None where none was timed."""
+    events = record.events_of("evaluation") + record.events_of("untuned")
+    return sum(event.get("seconds") or 0 for event in events) or None
 
 
 def _tokens(record: RunRecord) -> str:
     tokens = record.result.train_tokens
-    return f"{count(tokens)} tokens of training" if tokens else ""
+    return f"{count(tokens)} tokens in the training rows" if tokens else ""
 
 
 def _end(record: RunRecord) -> str:

@@ -96,8 +96,13 @@ class RunFolder:
 
     @property
     def adapter(self) -> Path:
-        """The trained adapter, a PEFT folder."""
+        """What training made: a PEFT folder, a whole model's, or heads alone."""
         return self.path / "adapter"
+
+    @property
+    def settled(self) -> Path:
+        """What was chosen after training, on rows kept aside for it."""
+        return self.path / "settled.json"
 
     @property
     def best(self) -> Path:

@@ -14,14 +14,23 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.flat import FlatBatch
-from loratory.batching.rows import EncodedRow, Encoding
+from loratory.batching.rows import EncodedRow, Encoding, one_each
 from loratory.data.rows import Row
-from loratory.errors import ConfigError, DataError
 from loratory.losses import Loss, cross_entropy
+from loratory.metrics.baselines import Baseline
 from loratory.metrics.evaluate import ClassificationScores, evaluate_classification
 from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import ClassifyTask
+from loratory.tasks.classes import CLASS_METRICS, class_baselines, class_prediction
+from loratory.tasks.tokens import (
+    beginning,
+    longest,
+    over_length,
+    reserved_notes,
+    token_ids,
+    without_token,
+)
 
 
 class Classify:
@@ -29,7 +38,8 @@ class Classify:
 
     heads = ("score",)
     main_metric = "accuracy"
-    metrics = ("accuracy", "precision", "recall", "f1", "matthews_correlation")
+    metrics = CLASS_METRICS
+    writing = None
 
     def __init__(
         self,
@@ -39,27 +49,22 @@ class Classify:
         tokenizer: PreTrainedTokenizerBase,
         positions: int,
     ) -> None:
-        if section.max_length is not None and section.max_length > positions:
-            raise ConfigError(
-                "CFG-RANGE",
-                "the base cannot read texts this long",
-                at="task.max_length",
-                got=section.max_length,
-                expected=f"at most {positions:,}, the base's positions",
-                fix=f"set task.max_length to {positions} or less, or leave it out",
-            )
         self.labels = tuple(labels)
         self.tokenizer = tokenizer
-        self.max_length = section.max_length or positions
+        self.max_length = longest(section.max_length, positions)
         self.too_long = section.too_long
+        self.beginning = beginning(tokenizer, bos=section.bos)
 
     def attach(self, network: Network, generator: torch.Generator) -> None:
-        """Add the head, its weights drawn as transformers draws them, in float32."""
+        """Add the head in float32, all zeros: before training every class is as likely.
+
+        A random head would first have to be unlearned, which costs a short run accuracy.
+        """
+        del generator
         head = nn.Linear(network.config.hidden_size, len(self.labels), bias=False, device="meta")
-        head = head.to_empty(device="cpu")
-        spread = float(getattr(network.config, "initializer_range", 0.02))
-        nn.init.normal_(head.weight, std=spread, generator=generator)
-        network.add_module("score", head.to(network.device))
+        head = head.to_empty(device=network.device)
+        nn.init.zeros_(head.weight)
+        network.add_module("score", head)
 
     def encode(self, rows: Sequence[Row]) -> Encoding:
         """Tokenise the texts; a reserved token written in a text is read as plain text.
@@ -67,20 +72,22 @@ class Classify:
         Raises:
             DataError: a text without a token, or one above `max_length` that may not be cut.
         """
-        texts = [row.text for row in rows]
-        ids = self.tokenizer(texts, split_special_tokens=True, verbose=False)["input_ids"]
         truncated = 0
         encoded = []
-        for row, tokens in zip(rows, ids, strict=True):
+        for row, tokens in zip(
+            rows, token_ids(self.tokenizer, [row.text for row in rows]), strict=True
+        ):
             if not tokens:
-                raise _empty(row)
-            if len(tokens) > self.max_length:
+                raise without_token(row.place, row.text)
+            whole = (*self.beginning, *tokens)
+            if len(whole) > self.max_length:
                 if self.too_long == "refuse":
-                    raise self._over_length(row, len(tokens))
+                    raise over_length(row.place, len(whole), self.max_length)
                 truncated += 1
-            kept = tuple(tokens[: self.max_length])
+            kept = whole[: self.max_length]
             encoded.append(EncodedRow((kept,), (len(kept) - 1,), (row.label,)))
-        return Encoding(tuple(encoded), truncated, self._notes(rows))
+        notes = reserved_notes(self.tokenizer, [(row.text, row.place) for row in rows])
+        return one_each(encoded, truncated=truncated, notes=notes)
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the cross-entropy of the labels, summed over the rows."""
@@ -91,35 +98,18 @@ class Classify:
         probabilities: list[list[float]] = _logits(network, hidden, batch).softmax(-1).tolist()
         return probabilities
 
-    def prediction(self, row: Row, scores: Sequence[float]) -> Prediction:
+    def prediction(self, row: Row, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return the most probable class of `row`; of equals, the first."""
-        best = max(range(len(scores)), key=scores.__getitem__)
-        by_label = dict(zip(self.labels, scores, strict=True))
-        return Prediction(row.id, row.text, self.labels[row.label], self.labels[best], by_label)
+        (scores,) = outputs
+        return class_prediction(row, self.labels, scores)
 
     def score(self, predictions: Sequence[Prediction]) -> ClassificationScores:
         """Return accuracy and its companions."""
         return evaluate_classification(predictions, self.labels)
 
-    def _over_length(self, row: Row, tokens: int) -> DataError:
-        return DataError(
-            "DATA-TRUNC",
-            "a text is longer than the base may read",
-            at=row.place,
-            got=f"{tokens:,} tokens",
-            expected=f"at most {self.max_length:,}",
-            fix="set task.too_long=truncate to cut and count such texts, or shorten them",
-        )
-
-    def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        reserved = [token for token in self.tokenizer.all_special_tokens if token.strip()]
-        hit = [row for row in rows if any(token in row.text for token in reserved)]
-        if not hit:
-            return ()
-        return (
-            f"{len(hit)} texts contain a reserved token of the base and are read as plain text "
-            f"(first: {hit[0].place})",
-        )
+    def baselines(self, train: Sequence[Row], rows: Sequence[Row]) -> list[Baseline]:
+        """Return the majority class's scores and those of TF-IDF with logistic regression."""
+        return class_baselines(train, rows, self.labels)
 
 
 def _logits(network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
@@ -128,14 +118,3 @@ def _logits(network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
     read = hidden[batch.read_at].to(next(head.parameters()).dtype)
     logits: Tensor = head(read)
     return logits
-
-
-def _empty(row: Row) -> DataError:
-    return DataError(
-        "DATA-TEXT",
-        "the text has no token",
-        at=row.place,
-        got=row.text,
-        expected="at least one token",
-        fix="remove the row, or set data.max_bad_rows",
-    )

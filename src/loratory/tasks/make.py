@@ -1,24 +1,66 @@
 """From the recipe's task to the object that does it."""
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from transformers import PreTrainedTokenizerBase
 
-from loratory.recipe.schema import ClassifyTask, TaskSection
+from loratory.data.rows import Dataset
+from loratory.recipe.schema import (
+    ClassifyTask,
+    LabelWordsTask,
+    SpanQATask,
+    TaskSection,
+    TextTask,
+    WrittenQATask,
+)
 from loratory.tasks.classify import Classify
+from loratory.tasks.label_words import LabelWords, drawn_examples
+from loratory.tasks.span_qa import SpanQA
 from loratory.tasks.task import Task
+from loratory.tasks.text import PlainText
+from loratory.tasks.written_qa import WrittenQA
 
 
-def make_task(
-    section: TaskSection,
-    labels: tuple[str, ...],
-    *,
-    tokenizer: PreTrainedTokenizerBase,
-    positions: int,
-) -> Task:
-    """Return the task of `section` over `labels`, for texts of as many tokens as `positions`."""
+def completed(section: TaskSection, dataset: Dataset) -> TaskSection:
+    """Return the section with what it leaves to the data: class names, solved examples."""
     match section:
         case ClassifyTask():
-            return Classify(section, labels=labels, tokenizer=tokenizer, positions=positions)
+            return section.model_copy(update={"labels": dataset.labels})
+        case LabelWordsTask():
+            examples = section.examples
+            if section.shots and not examples:
+                examples = drawn_examples(dataset.rows("train"), section.shots, dataset.labels)
+            return section.model_copy(update={"labels": dataset.labels, "examples": examples})
+        case SpanQATask() | WrittenQATask() | TextTask():
+            return section
+        case _:
+            assert_never(section)
+
+
+def make_task(section: TaskSection, *, tokenizer: PreTrainedTokenizerBase, positions: int) -> Task:
+    """Return the task of a completed section, for texts of as many tokens as `positions`."""
+    given: dict[str, Any] = {"tokenizer": tokenizer, "positions": positions}
+    match section:
+        case ClassifyTask():
+            return Classify(section, labels=section.labels or (), **given)
+        case LabelWordsTask():
+            return LabelWords(section, labels=section.labels or (), **given)
+        case SpanQATask():
+            return SpanQA(section, **given)
+        case WrittenQATask():
+            return WrittenQA(section, **given)
+        case TextTask():
+            return PlainText(section, **given)
+        case _:
+            assert_never(section)
+
+
+def reads_vocabulary(section: TaskSection) -> bool:
+    """Tell whether the task reads the base's own words, and so needs its output matrix."""
+    match section:
+        case LabelWordsTask() | WrittenQATask() | TextTask():
+            return True
+        case ClassifyTask() | SpanQATask():
+            return False
         case _:
             assert_never(section)

@@ -1,17 +1,22 @@
 """The task protocol: four verbs, and the heads that go with them."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from loratory.batching.flat import FlatBatch
 from loratory.batching.rows import Encoding
-from loratory.data.rows import Row
 from loratory.losses import Loss
+from loratory.metrics.baselines import Baseline
 from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
+from loratory.recipe.schema import Decoding
+
+Output = Any
+"""What the network says about one encoded row, in plain numbers; the task that made it reads it."""
 
 
 class Scores(Protocol):
@@ -26,8 +31,31 @@ class Scores(Protocol):
         """Each metric's 95 % interval."""
 
 
+@dataclass(frozen=True)
+class Writing:
+    """How a task's answers are written, where they are."""
+
+    decoding: Decoding
+    ends: tuple[int, ...]
+    """Tokens that end an answer."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written after a prompt: the output of tasks that write."""
+
+    tokens: tuple[int, ...]
+    """Without the token that ended it."""
+
+    log_probability: float
+    """Summed over the tokens and the end."""
+
+    cut: bool
+    """No end came within the limit."""
+
+
 class Task(Protocol):
-    """What a row means, what is predicted, how it is scored.
+    """What a row means, what is predicted, how it is scored. Rows are those of the data.
 
     `hidden` is the network's output for the batch, `[tokens, hidden]`.
     """
@@ -38,26 +66,47 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that `score` returns; of each, more is better."""
+        """Names of the metrics that `score` returns."""
 
     @property
     def main_metric(self) -> str:
         """The metric that decides the best checkpoint unless the recipe names another."""
 
+    @property
+    def writing(self) -> Writing | None:
+        """How answers are written; None where they are read off one pass by `predict`."""
+
     def attach(self, network: Network, generator: torch.Generator) -> None:
         """Add the task's heads to the network."""
 
-    def encode(self, rows: Sequence[Row]) -> Encoding:
+    def encode(self, rows: Sequence[Any]) -> Encoding:
         """Turn rows into tokens, places to read and targets."""
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the batch's loss as a sum and a count."""
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
-        """Return the scores of each row's candidates."""
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[Output]:
+        """Return the output for each encoded row of the batch."""
 
-    def prediction(self, row: Row, scores: Sequence[float]) -> Prediction:
-        """Return the prediction line of `row`."""
+    def prediction(self, row: Any, outputs: Sequence[Output]) -> Prediction:
+        """Return the prediction line of `row` from the outputs for all it was asked."""
 
     def score(self, predictions: Sequence[Prediction]) -> Scores:
         """Return the metrics of `predictions`, with their intervals."""
+
+    def baselines(self, train: Sequence[Any], rows: Sequence[Any]) -> list[Baseline]:
+        """Return the scores on `rows` of what costs next to nothing, learned from `train`."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A task with something left to choose after training, on rows kept aside for it."""
+
+    def settle(self, predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Return what is chosen, by name."""
+
+    def settled(self, values: Mapping[str, float]) -> Self:
+        """Return the task with it."""
+
+    def decided(self, prediction: Prediction) -> Prediction:
+        """Return a kept line with the answer that the choice makes of its scores."""

@@ -9,6 +9,7 @@ import torch
 
 from loratory.errors import RunError
 from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
+from loratory.metrics.direction import is_better
 from loratory.models.network import Network
 from loratory.recipe.schema import Every
 from loratory.runs.folder import RunFolder
@@ -37,7 +38,7 @@ class Validation:
     """How to evaluate, and what decides."""
 
     metric: str
-    """The metric that selects the best checkpoint; larger is better."""
+    """The metric that selects the best checkpoint."""
 
     evaluate: Callable[[int, float], tuple[dict[str, float], Callable[[], None]]]
     """Called with the step and the epoch; returns the metrics, and what keeps their predictions."""
@@ -62,6 +63,8 @@ class Fit:
             NumericsError: a loss, a gradient or a weight is not finite.
             RunError, ResourceError: a checkpoint cannot be read or written.
         """
+        if not self.plan.steps:
+            return self._as_it_is()
         optimizer = make_optimizer(trained_parameters(self.network), self.plan.training)
         state = self._resume(optimizer)
         if state.finished:
@@ -76,6 +79,15 @@ class Fit:
         if not state.finished:
             self._save_last(state, optimizer)
         return state
+
+    def _as_it_is(self) -> TrainState:
+        """Look at the validation rows once; nothing trains."""
+        state = TrainState(finished=True)
+        if self.validation is None:
+            return state
+        metrics, keep_predictions = self.validation.evaluate(0, 0.0)
+        keep_predictions()
+        return replace(state, best_value=metrics[self.validation.metric], best_step=0)
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> TrainState:
         found, best = recover_published(self.folder.last), recover_published(self.folder.best)
@@ -123,8 +135,9 @@ class Fit:
         optimizer: torch.optim.Optimizer,
     ) -> TrainState:
         metrics, keep_predictions = validation.evaluate(update.step, update.epoch)
-        value = metrics[validation.metric]
-        if state.best_value is not None and value <= state.best_value:
+        metric = validation.metric
+        value = metrics[metric]
+        if state.best_value is not None and not is_better(metric, value, state.best_value):
             return replace(state, worse_evaluations=state.worse_evaluations + 1)
         state = replace(state, best_value=value, best_step=state.step, worse_evaluations=0)
         keep_predictions()

@@ -1,0 +1,131 @@
+"""`loratory generate`: write on after a prompt, with a run or a base."""
+
+import inspect
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from loratory.cli.output import AsJson, console, print_json
+from loratory.errors import ConfigError
+from loratory.recipe.known_keys import keys_of_schema
+from loratory.recipe.schema import Decoding, Recipe
+
+_SHORTER = {"num_beams": "--beams"}
+_DRAWS = ("temperature", "top_k", "top_p")
+
+
+def _flag(field: str) -> str:
+    return _SHORTER.get(field, f"--{field.replace('_', '-')}")
+
+
+def _takes_decoding(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` an option for each setting of how to decode, in the place of `options`."""
+    own = list(inspect.signature(command).parameters.values())
+    options = []
+    for name, field in Decoding.model_fields.items():
+        if name == "kind":
+            continue
+        # The kinds of decoding are for recipes; here they follow from the options.
+        words = re.sub(r" \(kind: \w+\)", "", field.description or "")
+        kind = type(field.default)
+        option = Annotated[kind | None, typer.Option(_flag(name), help=words)]  # type: ignore[valid-type]
+        options.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        )
+    places = [parameter for parameter in own if parameter.kind != inspect.Parameter.VAR_KEYWORD]
+    vars(command)["__signature__"] = inspect.Signature([*places, *options])
+    return command
+
+
+@_takes_decoding
+def generate(
+    run_or_base: Annotated[
+        str, typer.Argument(help="Folder of a finished run, or a base: hub id, folder or alias.")
+    ],
+    prompt: Annotated[str, typer.Argument(help="What to go on from; - reads standard input.")],
+    *,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
+    as_json: AsJson = False,
+    **options: Any,
+) -> None:
+    """Write on after a prompt, the likeliest token each time.
+
+    With --temperature, --top-k or --top-p tokens are drawn, with --beams the likeliest of several
+    texts is written.
+    """
+    decoding = _decoding(options)
+    _check_seed(seed)
+    text = _standard_input() if prompt == "-" else prompt
+
+    from loratory.inference.generate_text import load_writer
+
+    writer = load_writer(run_or_base)
+    started = time.perf_counter()
+    if as_json:
+        written = writer.write(text, decoding, seed=seed)
+        seconds = time.perf_counter() - started
+        print_json(
+            {
+                "prompt": text,
+                "text": written.text,
+                "tokens": written.tokens,
+                "cut": written.cut,
+                "seconds": round(seconds, 3),
+                "tokens_per_second": round(written.tokens / seconds, 2),
+            }
+        )
+        return
+    for piece in writer.stream(text, decoding, seed=seed):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def _decoding(options: dict[str, Any]) -> Decoding:
+    """Return the decoding that the options given describe."""
+    given = {name: value for name, value in options.items() if value is not None}
+    draws = [name for name in _DRAWS if name in given]
+    if draws and "num_beams" in given:
+        raise ConfigError(
+            "CFG-USAGE",
+            f"both --beams and {_flag(draws[0])} are given",
+            at="command line",
+            fix="draw tokens, or search the likeliest text with beams",
+        )
+    given["kind"] = "sample" if draws else "beam" if "num_beams" in given else "greedy"
+    try:
+        return Decoding.model_validate(given)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = str(fault["loc"][0])
+        known = keys_of_schema(Decoding.model_json_schema())[name,][0]
+        raise _out_of_range(_flag(name), fault["input"], known.expected) from None
+
+
+def _check_seed(seed: int) -> None:
+    known = keys_of_schema(Recipe.model_json_schema())["seed",][0]
+    if not 0 <= seed < 2**32:
+        raise _out_of_range("--seed", seed, known.expected)
+
+
+def _out_of_range(flag: str, value: Any, expected: str) -> ConfigError:
+    return ConfigError(
+        "CFG-RANGE",
+        "the value is out of range",
+        at=f"command line: {flag}",
+        got=value,
+        expected=expected,
+        fix=f"set {flag} to {expected}",
+    )
+
+
+def _standard_input() -> str:
+    if sys.stdin.isatty():
+        console.print("the prompt, end with Ctrl-D")
+    # The last line break ends the line, as `echo` wrote it, and is no part of the prompt.
+    return re.sub(r"\r?\n\Z", "", sys.stdin.read())

@@ -1,0 +1,79 @@
+"""What holdouts, limits and audits ask of a row, answered for each kind of rows."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+from loratory.data.rows import AnyRow, QuestionRow, Row, TextRow
+from loratory.data.texts import normalised
+
+ANSWERS = ("answerable", "unanswerable")
+
+
+def main_text(row: AnyRow) -> str:
+    """Return the text of a row, or the context that its question is about."""
+    match row:
+        case Row() | TextRow():
+            return row.text
+        case QuestionRow():
+            return row.context
+
+
+def same_as(row: AnyRow) -> str:
+    """Return what two rows share that count as the same: the text, or question and context."""
+    match row:
+        case Row() | TextRow():
+            return normalised(row.text)
+        case QuestionRow():
+            return f"{normalised(row.question)}\n{context_of(row)}"
+
+
+def said_of(row: AnyRow, labels: tuple[str, ...]) -> str:
+    """Return what a row says of its text or question; two that are the same should say the same."""
+    match row:
+        case Row():
+            return labels[row.label]
+        case QuestionRow():
+            return ANSWERS[not row.answers]
+        case TextRow():
+            return ""
+
+
+def belongs_to(row: AnyRow) -> tuple[str, ...]:
+    """Return what keeps a row together with others when some are held out, the widest first."""
+    match row:
+        case Row() | TextRow():
+            return (normalised(row.text),)
+        case QuestionRow():
+            return (row.article, context_of(row))
+
+
+def stratum(row: AnyRow) -> int:
+    """Return the class that draws take rows from in proportion to its size."""
+    match row:
+        case Row():
+            return row.label
+        case QuestionRow() | TextRow():
+            return 0
+
+
+def moved(row: AnyRow, *, split: str) -> AnyRow:
+    """Return a training row as one of `split`: numbered rows keep their number, questions their id.
+
+    Row train/17 becomes validation/17.
+    """
+    match row:
+        case Row() | TextRow():
+            return replace(row, id=f"{split}/{row.id.removeprefix('train/')}")
+        case QuestionRow():
+            return row
+
+
+def context_of(row: QuestionRow) -> str:
+    """Return what two questions share that are about the same context."""
+    return _normalised_context(row.context)
+
+
+@lru_cache(maxsize=64)
+def _normalised_context(context: str) -> str:
+    """Return the normalised text; questions of one context stand side by side."""
+    return normalised(context)

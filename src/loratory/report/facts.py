@@ -1,0 +1,94 @@
+"""What the run was, in words: base, task, data, method and training."""
+
+from pathlib import PurePath
+from typing import Any
+
+from loratory.report.formats import count
+from loratory.report.record import RunRecord
+
+_METHODS = {"lora": "LoRA", "full": "full fine-tuning", "none": "none, the base answers as it is"}
+_TUNED = {"full": "tuned in full on", "none": "as it is, on"}
+_TASKS = {
+    "label_words": "choose by label words",
+    "span_qa": "answer with a span of the context",
+    "written_qa": "write the answer",
+    "text": "model plain text",
+}
+_TRAINING = ("epochs", "batch_size", "learning_rate", "schedule")
+
+
+def title(record: RunRecord) -> str:
+    """Return the run in one line: base, method and data."""
+    kind = str(record.setting("method", "kind") or "an unknown method")
+    tuned = _TUNED.get(kind, f"tuned with {_METHODS.get(kind, kind)} on")
+    return f"{_last_part(_base(record) or 'a base model')} {tuned} {_data_name(record)}"
+
+
+def facts(record: RunRecord) -> dict[str, str]:
+    """Return what was tuned, for what, on what and how: a few words each."""
+    kind = str(record.setting("method", "kind") or "an unknown method")
+    found = {
+        "Base": _base(record),
+        "Task": _task(record),
+        "Data": _data_name(record),
+        "Method": ", ".join([_METHODS.get(kind, kind), *_settings(record, "method")]),
+        "Training": "" if record.untrained else _training(record),
+        "Seed": str(record.recipe.get("seed", "")),
+    }
+    return {name: words for name, words in found.items() if words}
+
+
+def _base(record: RunRecord) -> str:
+    return str(record.recipe.get("base") or record.result.base or "")
+
+
+def _data_name(record: RunRecord) -> str:
+    """Return the named set, or the name of the training file."""
+    name = record.setting("data", "name") or record.setting("data", "train") or "unknown data"
+    return _last_part(str(name))
+
+
+def _task(record: RunRecord) -> str:
+    """Return the task in words, with its classes, its solved examples, or how answers are made."""
+    details = [", ".join(record.labels)]
+    examples = record.setting("task", "examples")
+    shots = len(examples) if isinstance(examples, list) and examples else 0
+    if shots := shots or record.setting("task", "shots"):
+        details.append(f"{shots} solved examples before each" if shots != 1 else "1 solved example")
+    if record.setting("task", "unanswerable"):
+        details.append("or say that there is none")
+    decoding = record.setting("task", "decoding")
+    if isinstance(decoding, dict):
+        most = decoding.get("max_new_tokens")
+        details.append(str(decoding.get("kind") or "greedy"))
+        details += [f"at most {count(most)} tokens"] if isinstance(most, int) else []
+    in_brackets = "; ".join(filter(None, details))
+    words = _TASKS.get(record.task, record.task)
+    return f"{words} ({in_brackets})" if in_brackets else words
+
+
+def _training(record: RunRecord) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_shown(value)}"
+        for name in _TRAINING
+        if (value := record.setting("training", name)) is not None
+    )
+
+
+def _settings(record: RunRecord, section: str) -> list[str]:
+    settings = record.recipe.get(section)
+    return [
+        f"{name} {_shown(value)}"
+        for name, value in (settings.items() if isinstance(settings, dict) else ())
+        if name != "kind" and value not in (None, [], ())
+    ]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _last_part(path: str) -> str:
+    return PurePath(path).name

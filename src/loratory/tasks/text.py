@@ -1,0 +1,102 @@
+"""Plain text: every token is predicted from those before it.
+
+    nats per token = - Σ log p(token | tokens before) / tokens        perplexity = exp of that
+
+A text is cut into pieces of `max_length` tokens, one after the other, none overlapping; each piece
+begins anew, so that the first tokens of a piece have less to go by.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedTokenizerBase
+
+from loratory.batching.flat import FlatBatch
+from loratory.batching.rows import EncodedRow, Encoding
+from loratory.data.rows import TextRow
+from loratory.losses import Loss, cross_entropy
+from loratory.metrics.baselines import Baseline
+from loratory.metrics.language import evaluate_language
+from loratory.metrics.predictions import Prediction
+from loratory.models.network import Network
+from loratory.recipe.schema import TextTask
+from loratory.tasks.task import Scores
+from loratory.tasks.tokens import beginning, longest, reserved_notes, token_ids, without_token
+
+_PIECE = 512
+
+
+class PlainText:
+    """Predict every token of plain texts."""
+
+    heads = ()
+    main_metric = "perplexity"
+    metrics = ("perplexity", "bits_per_byte", "nats_per_token")
+    writing = None
+
+    def __init__(
+        self, section: TextTask, *, tokenizer: PreTrainedTokenizerBase, positions: int
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.beginning = beginning(tokenizer, bos=section.bos)
+        self.max_length = longest(section.max_length, positions)
+        if section.max_length is None:
+            self.max_length = min(_PIECE, positions)
+
+    def attach(self, network: Network, generator: torch.Generator) -> None:
+        """Add nothing: the vocabulary is all the head there is."""
+
+    def encode(self, rows: Sequence[TextRow]) -> Encoding:
+        """Cut the texts into pieces; asked is what is learned.
+
+        Raises:
+            DataError: a text of which no token can be predicted.
+        """
+        asked = []
+        for row, tokens in zip(
+            rows, token_ids(self.tokenizer, [row.text for row in rows]), strict=True
+        ):
+            pieces = self._pieces(tokens)
+            if not pieces:
+                raise without_token(row.place, row.text)
+            asked.append(pieces)
+        notes = reserved_notes(self.tokenizer, [(row.text, row.place) for row in rows])
+        learned = tuple(piece for pieces in asked for piece in pieces)
+        return Encoding(learned, tuple(asked), 0, notes)
+
+    def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
+        """Return the cross-entropy of all tokens, summed."""
+        return cross_entropy(network.logits(hidden[batch.read_at]), batch.targets)
+
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
+        """Return for each piece its nats and how many tokens they are of."""
+        logits = network.logits(hidden[batch.read_at])
+        nats = F.cross_entropy(logits, batch.targets, reduction="none")
+        return [[float(part.double().sum()), float(len(part))] for part in nats.split(batch.counts)]
+
+    def prediction(self, row: TextRow, outputs: Sequence[Sequence[float]]) -> Prediction:
+        """Return the text's nats, tokens and bytes."""
+        nats, tokens = (math.fsum(part) for part in zip(*outputs, strict=True))
+        scores = {"nats": nats, "tokens": tokens, "bytes": float(len(row.text.encode()))}
+        return Prediction(row.id, row.text, None, "", scores)
+
+    def score(self, predictions: Sequence[Prediction]) -> Scores:
+        """Return perplexity, bits per byte and nats per token."""
+        return evaluate_language(predictions)
+
+    def baselines(self, train: Sequence[TextRow], rows: Sequence[TextRow]) -> list[Baseline]:
+        """Return none: only the untuned base is worth comparing with."""
+        del train, rows
+        return []
+
+    def _pieces(self, tokens: Sequence[int]) -> tuple[EncodedRow, ...]:
+        room = self.max_length - len(self.beginning)
+        pieces = []
+        for start in range(0, len(tokens), room):
+            piece = (*self.beginning, *tokens[start : start + room])
+            if len(piece) > 1:
+                pieces.append(EncodedRow((piece,), tuple(range(len(piece) - 1)), piece[1:]))
+        return tuple(pieces)

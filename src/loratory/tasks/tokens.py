@@ -1,0 +1,88 @@
+"""What all tasks do alike with a tokenizer: beginnings, continuations, and what is said of them."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from loratory.errors import ConfigError, DataError
+
+_BETWEEN_DOCUMENTS = "<|endoftext|>"
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Return the tokens of each text alone; a reserved token written in it is plain text."""
+    ids: list[list[int]] = tokenizer(
+        list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False
+    )["input_ids"]
+    return ids
+
+
+def beginning(tokenizer: PreTrainedTokenizerBase, *, bos: bool) -> tuple[int, ...]:
+    """Return the token that began a document in pretraining, if it is asked for and there is one.
+
+    That is `<|endoftext|>` where the tokenizer reserves it (GPT-2, SmolLM2, Pythia, Qwen), also
+    where a chat model's `bos` is another one, else the tokenizer's `bos`. Pretrained attention
+    rests on the first token of a text: where that is a word of its own, the word is lost to the
+    rest. Xiao et al. 2023, arXiv:2309.17453.
+    """
+    if not bos:
+        return ()
+    if _BETWEEN_DOCUMENTS in tokenizer.all_special_tokens:
+        return (tokenizer.added_tokens_encoder[_BETWEEN_DOCUMENTS],)
+    return () if tokenizer.bos_token_id is None else (int(tokenizer.bos_token_id),)
+
+
+def longest(max_length: int | None, positions: int) -> int:
+    """Return how many tokens a row may have.
+
+    Raises:
+        ConfigError: the recipe allows more than the base can read.
+    """
+    if max_length is not None and max_length > positions:
+        raise ConfigError(
+            "CFG-RANGE",
+            "the base cannot read texts this long",
+            at="task.max_length",
+            got=max_length,
+            expected=f"at most {positions:,}, the base's positions",
+            fix=f"set task.max_length to {positions} or less, or leave it out",
+        )
+    return max_length or positions
+
+
+def over_length(place: str, tokens: int, most: int) -> DataError:
+    """Return the error for a text that is longer than it may be."""
+    return DataError(
+        "DATA-TRUNC",
+        "a text is longer than the base may read",
+        at=place,
+        got=f"{tokens:,} tokens",
+        expected=f"at most {most:,}",
+        fix="set task.too_long=truncate to cut and count such texts, or shorten them",
+    )
+
+
+def without_token(place: str, text: str) -> DataError:
+    """Return the error for a text of which the tokenizer makes nothing."""
+    return DataError(
+        "DATA-TEXT",
+        "the text has no token",
+        at=place,
+        got=text,
+        expected="at least one token",
+        fix="remove the row, or set data.max_bad_rows",
+    )
+
+
+def reserved_notes(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """Return a note on the texts, each with its place, that contain a reserved token."""
+    reserved = [token for token in tokenizer.all_special_tokens if token.strip()]
+    hit = [place for text, place in texts if any(token in text for token in reserved)]
+    if not hit:
+        return ()
+    return (
+        f"{len(hit)} texts contain a reserved token of the base and are read as plain text "
+        f"(first: {hit[0]})",
+    )

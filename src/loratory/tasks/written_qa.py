@@ -1,0 +1,152 @@
+"""Written answers: a prompt with context and question, and the answer after it, token by token.
+
+Trained on are the answer's tokens alone, and the end of text after them, which is how the model
+learns to stop. Where a context has no answer, a fixed phrase is the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from loratory.batching.flat import FlatBatch
+from loratory.batching.rows import EncodedRow, Encoding
+from loratory.data.rows import QuestionRow
+from loratory.errors import ConfigError
+from loratory.losses import Loss, cross_entropy
+from loratory.metrics.baselines import Baseline, written_answer_baselines
+from loratory.metrics.predictions import Prediction
+from loratory.metrics.written_answers import evaluate_written_answers
+from loratory.models.network import Network
+from loratory.recipe.schema import WrittenQATask
+from loratory.tasks.prompt import Template, shared_length
+from loratory.tasks.questions import as_questions, right_texts
+from loratory.tasks.task import Output, Scores, Writing, Written
+from loratory.tasks.tokens import beginning, longest, over_length, reserved_notes, token_ids
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A prompt and the answer to learn, as tokens."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+
+class WrittenQA:
+    """Write the answer to a question about a context."""
+
+    heads = ()
+    main_metric = "f1"
+    metrics = ("bleu_1", "exact_match", "f1", "false_no_answer", "no_answer_accuracy")
+
+    def __init__(
+        self, section: WrittenQATask, *, tokenizer: PreTrainedTokenizerBase, positions: int
+    ) -> None:
+        if tokenizer.eos_token_id is None:
+            raise ConfigError(
+                "CFG-VALUE",
+                "the base's tokenizer has no end-of-text token, so no answer could end",
+                at="base",
+                fix="use a base whose tokenizer has one",
+            )
+        self.tokenizer = tokenizer
+        self.template = Template(section.template, ["context", "question"])
+        self.no_answer = section.no_answer
+        self.too_long = section.too_long
+        self.beginning = beginning(tokenizer, bos=section.bos)
+        self.max_length = longest(section.max_length, positions)
+        self.end = int(tokenizer.eos_token_id)
+        self.writing = Writing(section.decoding, (self.end,))
+
+    def attach(self, network: Network, generator: torch.Generator) -> None:
+        """Add nothing: the vocabulary is all the head there is."""
+
+    def encode(self, rows: Sequence[QuestionRow]) -> Encoding:
+        """Write the prompts; learned are the first right answers and their ends.
+
+        Raises:
+            DataError: a prompt above `max_length` that may not be cut (DATA-TRUNC).
+        """
+        truncated = 0
+        learned, asked = [], []
+        for row, found in zip(rows, self._asked(rows), strict=True):
+            part = found
+            if self._length(found) > self.max_length:
+                part = self._cut(row, found)
+                truncated += 1
+            prompt, answer = part.prompt, part.answer
+            positions = tuple(range(len(prompt) - 1, len(prompt) + len(answer)))
+            learned.append(
+                EncodedRow((prompt, answer), positions, (*answer, self.end)),
+            )
+            asked.append((EncodedRow((prompt,), (), ()),))
+        texts = [(row.question + row.context, row.place) for row in rows]
+        notes = reserved_notes(self.tokenizer, texts)
+        return Encoding(tuple(learned), tuple(asked), truncated, notes, asked_loss=False)
+
+    def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
+        """Return the cross-entropy of the answers' tokens and ends, summed."""
+        return cross_entropy(network.logits(hidden[batch.read_at]), batch.targets)
+
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[Output]:
+        """Answers are written, not read off one pass."""
+        del network, hidden, batch
+        raise TypeError("a written answer comes from `writing`")
+
+    def prediction(self, row: QuestionRow, outputs: Sequence[Written]) -> Prediction:
+        """Return the answer as text, with the log-probability of its tokens."""
+        (written,) = outputs
+        text = str(self.tokenizer.decode([*written.tokens], skip_special_tokens=True)).strip()
+        scores = {"log_probability": written.log_probability, "cut": float(written.cut)}
+        return Prediction(row.id, row.question, right_texts(row), text, scores)
+
+    def score(self, predictions: Sequence[Prediction]) -> Scores:
+        """Return BLEU-1, exact match and F1 of answerable questions; the others apart."""
+        return evaluate_written_answers(predictions, phrase=self.no_answer)
+
+    def baselines(
+        self, train: Sequence[QuestionRow], rows: Sequence[QuestionRow]
+    ) -> list[Baseline]:
+        """Return what a sentence that shares the question's words scores."""
+        del train
+        return written_answer_baselines(as_questions(rows), phrase=self.no_answer)
+
+    def _asked(self, rows: Sequence[QuestionRow]) -> list[_Asked]:
+        prompts = [self._prompt(row.context, row.question) for row in rows]
+        wholes = [
+            prompt + self.template.gap + (row.answers[0].text if row.answers else self.no_answer)
+            for prompt, row in zip(prompts, rows, strict=True)
+        ]
+        found = []
+        for prompt, whole in zip(
+            token_ids(self.tokenizer, prompts), token_ids(self.tokenizer, wholes), strict=True
+        ):
+            # Where prompt and answer melt into one token, it belongs to the answer.
+            same = shared_length(prompt, whole)
+            found.append(_Asked((*self.beginning, *prompt[:same]), tuple(whole[same:])))
+        return found
+
+    def _prompt(self, context: str, question: str) -> str:
+        return self.template.filled({"context": context, "question": question})
+
+    def _length(self, asked: _Asked) -> int:
+        """Return the tokens of the prompt, and of the longer of its answer and what is written."""
+        most = self.writing.decoding.max_new_tokens
+        return len(asked.prompt) + max(len(asked.answer), most)
+
+    def _cut(self, row: QuestionRow, asked: _Asked) -> _Asked:
+        """Return the row with the end of its context left out."""
+        too_much = self._length(asked) - self.max_length
+        context = row.context
+        while self.too_long == "truncate" and too_much > 0 and context:
+            # Each round drops at least what is too much, a token being a character or more.
+            context = context[: max(0, len(context) - too_much)].rstrip()
+            (prompt,) = token_ids(self.tokenizer, [self._prompt(context, row.question)])
+            asked = _Asked((*self.beginning, *prompt), asked.answer)
+            too_much = self._length(asked) - self.max_length
+        if too_much > 0:
+            raise over_length(row.place, self._length(asked), self.max_length)
+        return asked
