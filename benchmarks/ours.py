@@ -6,25 +6,43 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from loratory.data.load import load_dataset
+import torch
+
+from benchmarks.rows import write_tokens
 from loratory.inference.tuned import untrained
 from loratory.methods.apply import save_trained
+from loratory.methods.trained import trained_parameters
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import task_labels
+from loratory.tasks.given import given_rows
 
 BASE = "smollm2-135m"
+CHECKED_ROWS = 32
+# Enough that the loss says something of every layer, little enough to stay one of a language model.
+_STIRRED = 0.02
 
 
-def start_adapter(rows: Path, folder: Path) -> tuple[str, float]:
-    """Write the adapter that training starts from; return the base's folder and its first loss."""
-    # In the peer's number format, so that the two first losses can be compared.
-    recipe = load_recipe("quickstart", [*_settings(rows), "training.precision=float32"])
-    tuned = untrained(recipe, ("negative", "positive"))
-    base = str(tuned.base.source.folder)
-    save_trained(tuned.base.network, recipe.method, folder, base=base, heads=tuned.task.heads)
-    labels = task_labels(tuned.recipe.task)
-    test = load_dataset(recipe.data, recipe.task.reads, labels).rows("test")[:32]
-    return base, tuned.evaluate(test, tuned.task.encode(test)).loss
+def write_start(rows: Path) -> tuple[str, float]:
+    """Write what the peer starts from into `rows`; return the base's folder and a loss to compare.
+
+    That is the rows' tokens; the adapter that training starts from, in `start`; and in `check`
+    one whose update and head are not zero, as they are at the start, when every loss is log 2. The
+    loss is that of the latter on the first test rows.
+    """
+    # In the peer's number format, so that the two losses can be compared.
+    recipe, dataset = given_rows(
+        load_recipe("quickstart", [*_settings(rows), "training.precision=float32"])
+    )
+    tuned = untrained(recipe)
+    network, task = tuned.base.network, tuned.task
+    write_tokens(rows, dataset.splits, task)
+    save_trained(tuned.base, recipe.method, rows / "start", heads=task.heads)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in trained_parameters(network).values():
+        stirred = torch.randn(parameter.shape, generator=generator) * _STIRRED
+        parameter.data += stirred.to(parameter.device)
+    save_trained(tuned.base, recipe.method, rows / "check", heads=task.heads)
+    checked = dataset.rows("test")[:CHECKED_ROWS]
+    return str(tuned.base.source.folder), tuned.evaluate(checked, task.encode(checked)).loss
 
 
 def run(rows: Path, out: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.ours import run as run_ours
-from benchmarks.ours import start_adapter
+from benchmarks.ours import write_start
 from benchmarks.rows import write_rows
 from loratory.runs.environment import environment
 
@@ -38,13 +38,13 @@ def classification(*, train: int, test: int, repeat: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder)
         write_rows(rows, train=train, test=test)
-        base, loss = start_adapter(rows, rows / "start")
+        base, loss = write_start(rows)
         for number in range(repeat):
             limits.append(_multiplication_rate())
             sides["loratory"].append(run_ours(rows, rows / f"run-{number}"))
             sides["stock"].append(_stock(rows, base))
             limits.append(_multiplication_rate())
-    difference = abs(sides["stock"][0]["start_loss"] - loss)
+    difference = abs(sides["stock"][0]["checked_loss"] - loss)
     if difference > _SAME_LOSS:
         raise SystemExit(f"the sides do not compute the same: losses differ by {difference:.2g}")
     return _summary(sides, statistics.median(limits)) | {
@@ -56,7 +56,7 @@ def classification(*, train: int, test: int, repeat: int) -> dict[str, Any]:
 
 
 def _stock(rows: Path, base: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.stock", str(rows), base, str(rows / "start")]
+    command = [sys.executable, "-m", "benchmarks.stock", str(rows), base]
     cores = str(len(os.sched_getaffinity(0)))
     done = subprocess.run([*command, cores], stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(done.stdout.decode().strip().splitlines()[-1])

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -14,6 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from loratory.recipe.load import load_recipe
+from loratory.recipe.shipped import shipped_recipes
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "loratory"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -21,6 +25,7 @@ WRITTEN_BY_HAND = {
     ".cfg",
     ".css",
     ".html",
+    ".ipynb",
     ".jinja",
     ".js",
     ".lock",
@@ -29,7 +34,7 @@ WRITTEN_BY_HAND = {
     ".toml",
     ".yaml",
 }
-FOLDERS = (".ci", "benchmarks", "docs", "recipes", "src", "tests")
+FOLDERS = (".ci", "benchmarks", "docs", "examples", "recipes", "src", "tests")
 
 # Dependencies that no file of ours imports, and who does.
 USED_THROUGH = {"gguf": "transformers reads the model in the wheel with it"}
@@ -143,6 +148,44 @@ def test_links_between_pages_lead_somewhere():
         if not re.match(r"[a-z]+:", target)
     ]
     assert not [link for link in links if not (link[0].parent / link[1]).exists()]
+
+
+def code_of(kind):
+    """Return each code block of the pages in a language, with the page's name."""
+    pages = [(path, text) for path, text in texts() if path.suffix == ".md"]
+    return [
+        (path.name, code)
+        for path, text in pages
+        for code in re.findall(rf"^```{kind}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    ]
+
+
+def test_commands_in_the_pages_name_recipes_that_load():
+    shown = [line for _, code in code_of("bash") for line in code.splitlines()]
+    pages = [text for path, text in texts() if path.suffix == ".md"]
+    shown += [line for text in pages for line in re.findall(r"`(loratory train [^`]+)`", text)]
+    commands = [shlex.split(line, comments=True)[2:] for line in shown if "loratory train " in line]
+    recipes = [words for words in commands if words[0] in shipped_recipes()]
+    assert {words[0] for words in recipes} >= {"quickstart", "squad", "squad_v2", "text"}
+    for name, *overrides in recipes:
+        load_recipe(name, [word for word in overrides if "=" in word])
+
+
+def test_recipes_in_the_pages_load(tmp_path):
+    found = [(page, code) for page, code in code_of("yaml") if "base:" in code]
+    assert len(found) > 5
+    for number, (page, code) in enumerate(found):
+        path = tmp_path / f"{number}-{page}.yaml"
+        path.write_text(code)
+        load_recipe(path)
+
+
+def test_every_task_has_a_page_that_the_readme_names():
+    kinds = {load_recipe(name).task.kind for name in shipped_recipes()}
+    pages = {path.stem for path in (ROOT / "docs" / "tasks").glob("*.md")}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert pages == kinds
+    assert all(f"(docs/tasks/{kind}.md)" in readme for kind in kinds)
 
 
 def test_no_file_names_one_machine_or_one_registry():

@@ -99,7 +99,8 @@ def made_twins(request, layout, dtype):
     folder = request.getfixturevalue(f"{layout}_folder")
     base, generator = load_base(str(folder), dtype=dtype), torch.Generator().manual_seed(1)
     apply_method(base.network, LoraMethod(r=4, lora_alpha=6), generator)
-    task = make_task(ClassifyTask(), LABELS, tokenizer=base.tokenizer, positions=base.positions)
+    section = ClassifyTask(labels=LABELS)
+    task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(base.network, generator)
     network = base.network.to(dtype)
     classifier = AutoModelForSequenceClassification.from_pretrained(

@@ -5,7 +5,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loratory.batching.rows import EncodedRow, total_tokens
+from loratory.batching.rows import EncodedRow, one_each, total_tokens
 
 SEGMENTS = st.lists(st.lists(st.integers(0, 9), max_size=4).map(tuple), max_size=4).map(tuple)
 
@@ -21,3 +21,13 @@ def test_the_tokens_are_the_segments_in_reading_order(segments):
 def test_the_tokens_of_many_rows_are_counted_together(every):
     rows = [EncodedRow(segments, (), ()) for segments in every]
     assert total_tokens(iter(rows)) == sum(len(row.tokens) for row in rows)
+
+
+@given(st.lists(SEGMENTS))
+def test_rows_asked_just_what_they_are_learned_from_are_asked_once_each(every):
+    rows = [EncodedRow(segments, (), ()) for segments in every]
+    encoding = one_each(rows, truncated=2, notes=("odd",))
+    assert [*encoding.rows] == rows
+    assert all(asked[0] is row for (*asked,), row in zip(encoding.asked, rows, strict=True))
+    assert [*map(len, encoding.asked)] == [1] * len(rows)
+    assert (encoding.truncated, encoding.notes, encoding.asked_loss) == (2, ("odd",), True)

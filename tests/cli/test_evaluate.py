@@ -43,3 +43,19 @@ def test_split_and_file_together_are_refused(loratory, run, films):
     ran = loratory("evaluate", run, "--split", "test", "--file", films / "test.csv")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error[CFG-USAGE]: both --split and --file are given")
+
+
+def test_questions_of_a_file_are_scored(loratory, question_run):
+    file = question_run.parent / "test.json"
+    found = json.loads(loratory("evaluate", question_run, "--file", file, "--json").out)
+    result = json.loads((question_run / "result.json").read_text())
+    assert (found["split"], found["rows"]) == ("file", 4)
+    assert found["metrics"] == result["metrics"]
+    assert found["metrics"].keys() == {"exact_match", "f1"}
+
+
+def test_texts_of_a_file_are_scored(loratory, text_run):
+    ran = loratory("evaluate", text_run, "--file", text_run.parent / "test.txt")
+    assert ran.code == 0
+    assert "file: 3 rows, 95 % intervals" in ran.out
+    assert "perplexity" in ran.out

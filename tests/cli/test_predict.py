@@ -77,3 +77,40 @@ def test_what_cannot_be_predicted_is_refused(loratory, film_run, file, arguments
     ran = loratory("predict", film_run, *given, stdin=stdin)
     assert (ran.code, ran.out) == (2 if words.startswith("CFG") else 3, "")
     assert ran.err.startswith(f"error[{words}")
+
+
+def test_a_file_of_questions_is_answered_with_their_ids(loratory, question_run):
+    ran = loratory("predict", question_run, "--file", question_run.parent / "test.json")
+    found = lines(ran.out)
+    assert (ran.code, ran.err) == (0, "")
+    assert [line["id"] for line in found] == [f"test-{number}" for number in range(4)]
+    for number, line in enumerate(found):
+        assert line["text"] == "When?"
+        assert line["prediction"] in f"Ada wrote test {number} in {1900 + number}."
+        assert max(line["scores"], key=line["scores"].get) == line["prediction"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("When?",), 3, "DATA-COL]: a question needs its context, at question 1"),
+        (("--file", "{file}"), 3, "DATA-COL]: "),
+        (("--file", "{file}", "--column", "text"), 2, "CFG-USAGE]: a file of questions has no col"),
+    ],
+)
+def test_questions_without_contexts_are_refused(
+    loratory, question_run, file, arguments, code, words
+):
+    given = [file if argument == "{file}" else argument for argument in arguments]
+    ran = loratory("predict", question_run, *given)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith(f"error[{words}")
+
+
+@pytest.mark.parametrize("arguments", [("a text",), ("--file", "{file}")])
+def test_a_run_of_plain_text_is_to_write_not_to_predict(loratory, text_run, file, arguments):
+    given = [file if argument == "{file}" else argument for argument in arguments]
+    ran = loratory("predict", text_run, *given)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error[CFG-VALUE]: a run of task text writes on after a text")
+    assert f'loratory generate {text_run} "a beginning"' in ran.err

@@ -61,3 +61,24 @@ def test_a_finished_run_that_is_resumed_prints_its_result(loratory, film_run):
     assert ran.code == 0
     assert json.loads(ran.out) == json.loads((film_run / "result.json").read_text())
     assert "use it:" in loratory("train", "--resume", film_run).out
+
+
+def test_the_last_line_says_how_the_run_is_used(loratory, film_run, question_run, text_run):
+    uses = {
+        film_run: f'loratory predict {film_run} "a text"',
+        question_run: f"loratory predict {question_run} --file questions.jsonl",
+        text_run: f'loratory generate {text_run} "a beginning"',
+    }
+    for run, use in uses.items():
+        ran = loratory("train", "--resume", run)
+        assert ran.out.splitlines()[-1] == f"use it:  {use}"
+
+
+def test_where_nothing_was_trained_nothing_is_said_of_training(loratory, film_recipe, tmp_path):
+    recipe, method = tmp_path / "none.yaml", "method: {r: 4, lora_dropout: 0.1}"
+    recipe.write_text(film_recipe.read_text().replace(method, "method: {kind: none}"))
+    ran = loratory("train", recipe, "task.kind=label_words", "--out", tmp_path / "run")
+    assert ran.code == 0
+    assert "s of training" not in ran.out
+    assert "0 of " in ran.err
+    assert "test: 7 rows, 95 % intervals" in ran.out

@@ -66,6 +66,7 @@ def test_a_paragraph_is_as_long_as_it_is(load):
     [
         (b"caf\xe9", "DATA-ENC", 4),
         (b"a\rb", "DATA-ENC", 4),
+        (b"\n\r \n", "DATA-ENC", 5),
         (b"a" * (MOST_BYTES + 1), "DATA-TEXT", 4),
         (b"a\0b", "DATA-TEXT", 3),
         ("a\u202eb".encode(), "DATA-TEXT", 3),

@@ -48,10 +48,11 @@ def test_hidden_states_and_gradients_equal_those_of_the_processor(base_folder):
     (here, here_gradients), (there, there_gradients) = (
         outcome(network, device) for device in ("cpu", "cuda")
     )
-    torch.testing.assert_close(there, here, rtol=1e-10, atol=1e-10)
+    # Norms and rotary tables are float32 in transformers' Llama, whatever the weights are.
+    torch.testing.assert_close(there, here, rtol=1e-4, atol=1e-5)
     assert here_gradients.keys() == there_gradients.keys()
     for name, gradient in here_gradients.items():
-        torch.testing.assert_close(there_gradients[name], gradient, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(there_gradients[name], gradient, rtol=1e-4, atol=1e-6)
 
 
 def on_gpu(recipe, precision="float32"):
@@ -82,7 +83,7 @@ def test_a_run_that_broke_off_goes_on_to_the_same_bits(film_recipe, tmp_path, pr
         assert tensor.equal(expected[name]), name
 
 
-def test_it_learns_what_the_processor_learns(film_recipe, film_run, tmp_path):
+def test_it_learns_what_the_processor_learns(film_recipe, tmp_path):
     # Without dropout, whose draws differ between devices.
     overrides = {"training.device": "cuda", "method.lora_dropout": 0.0}
     there = pipeline.train(load_recipe(film_recipe, overrides), out=tmp_path / "there")

@@ -21,7 +21,8 @@ def test_it_counts_rows_classes_and_tokens(film_recipe, films, gpt2_folder):
     assert found.sources["train"] == str(films / "train.csv")
     tokenizer = AutoTokenizer.from_pretrained(gpt2_folder)
     lines = (films / "train.csv").read_text().splitlines()[1:]
-    lengths = sorted(len(tokenizer(line.split(",")[0])["input_ids"]) for line in lines)
+    # Before each text stands the token that began documents in pretraining.
+    lengths = sorted(1 + len(tokenizer(line.split(",")[0])["input_ids"]) for line in lines)
     assert (found.tokens["train"]["min"], found.tokens["train"]["max"]) == (
         lengths[0],
         lengths[-1],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers.generation.logits_process import (
     RepetitionPenaltyLogitsProcessor,
@@ -29,10 +29,18 @@ def test_top_k_is_that_of_transformers(seed, k):
 
 
 @settings(max_examples=50)
-@given(seed=st.integers(0, 99), p=st.floats(0.001, 1))
+@given(seed=st.integers(0, 99), p=st.floats(1e-12, 1))
+@example(seed=0, p=1e-12)
 def test_top_p_is_that_of_transformers(seed, p):
     scores = scores_of(seed)
     assert torch.equal(keep_top_p(scores, p), TopPLogitsWarper(p)(None, scores))
+
+
+def test_what_has_no_probability_at_all_is_never_kept():
+    scores = torch.tensor([[0.0, -200.0, 1.0]])
+    expected = TopPLogitsWarper(1.0)(None, scores)
+    assert torch.equal(keep_top_p(scores, 1.0), expected)
+    assert expected.isinf().tolist() == [[False, True, False]]
 
 
 @settings(max_examples=50)

@@ -1,8 +1,10 @@
 """Writing after many prompts: transformers' own greedy texts, whatever is written beside them."""
 
+import shutil
+
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from loratory.errors import DataError
 from loratory.inference import generate as module
@@ -115,23 +117,47 @@ def test_what_is_written_beside_a_text_changes_nothing(both, decoding, tokens_at
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
 
 
-def test_memory_decides_how_many_are_written_together(both, monkeypatch):
-    prompts = prompts_of(5)
-    expected = both.ours(prompts, tokens_at_once=1000)
-    groups = []
-    whole = module.growing_texts
+@pytest.fixture
+def groups(monkeypatch):
+    """Return a list that is told how many texts are written together."""
+    told, whole = [], module.growing_texts
 
-    def counted(*given, **settings):
-        groups.append(settings["texts"])
+    def watched(*given, **settings):
+        told.append(settings["texts"])
         return whole(*given, **settings)
 
-    monkeypatch.setattr(module, "growing_texts", counted)
-    both.ours(prompts, tokens_at_once=1000)
-    assert groups == [7]
+    monkeypatch.setattr(module, "growing_texts", watched)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("decoding", "tokens_at_once", "expected"),
+    [
+        ({}, 1000, [7]),
+        ({}, 3, [3, 3, 1]),
+        ({"kind": "beam", "num_beams": 2}, 5, [4, 4, 4, 2]),
+        ({"kind": "beam", "num_beams": 9}, 5, [9] * 7),
+    ],
+)
+def test_as_many_texts_grow_together_as_tokens_are_read(
+    both, groups, decoding, tokens_at_once, expected
+):
+    both.ours(prompts_of(5), tokens_at_once=tokens_at_once, max_new_tokens=2, **decoding)
+    assert groups == expected
+
+
+def test_memory_decides_how_many_are_written_together(both, groups, monkeypatch):
+    layers, heads, width = 2, both.network.config.num_attention_heads, 16
+    shared = getattr(both.network.config, "num_key_value_heads", heads)
+    token = layers * 2 * shared * (width // heads) * 4
+    longest = max(map(len, prompts_of(5))) + 20
+    monkeypatch.setattr(module, "_CPU_BYTES", 7 * longest * token)
+    both.ours(prompts_of(5), tokens_at_once=1000, max_new_tokens=20)
+    monkeypatch.setattr(module, "_CPU_BYTES", 7 * longest * token - 1)
+    both.ours(prompts_of(5), tokens_at_once=1000, max_new_tokens=20)
     monkeypatch.setattr(module, "_CPU_BYTES", 1)
-    found = both.ours(prompts, tokens_at_once=1000)
-    assert groups == [7, *[1] * 7]
-    assert [written.tokens for written in found] == [written.tokens for written in expected]
+    both.ours(prompts_of(5), tokens_at_once=1000, max_new_tokens=20)
+    assert groups == [7, 6, 1, *[1] * 7]
 
 
 @pytest.mark.parametrize("decoding", DECODINGS, ids=lambda d: d.get("kind", "greedy"))
@@ -144,6 +170,29 @@ def test_a_network_that_reads_its_texts_anew_writes_the_same(both, monkeypatch, 
     for one, other in zip(kept, reread, strict=True):
         assert (one.tokens, one.cut) == (other.tokens, other.cut)
         assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
+
+
+KINDS = {
+    "bloom": {"hidden_size": 16, "n_layer": 2, "n_head": 4},
+    "mamba": {"hidden_size": 16, "num_hidden_layers": 2, "state_size": 4, "time_step_rank": 4},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_that_keep_nothing_write_what_transformers_writes(kind, gpt2_folder, tmp_path):
+    config = AutoConfig.for_model(kind, vocab_size=320, **KINDS[kind], eos_token_id=0)
+    torch.manual_seed(0)
+    stock = AutoModelForCausalLM.from_config(config)
+    for parameter in stock.parameters():
+        parameter.data.add_(torch.randn(parameter.shape) * 0.1)
+    stock.save_pretrained(tmp_path)
+    for path in gpt2_folder.glob("token*"):
+        shutil.copy(path, tmp_path)
+    both = Both(tmp_path)
+    assert not both.network.keeps_past
+    prompts = prompts_of(9)
+    for prompt, written in zip(prompts, both.ours(prompts, max_new_tokens=9), strict=True):
+        assert (written.tokens, written.cut) == both.theirs(prompt, max_new_tokens=9)
 
 
 @pytest.mark.parametrize("decoding", DECODINGS, ids=lambda d: d.get("kind", "greedy"))

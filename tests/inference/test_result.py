@@ -5,7 +5,7 @@ import json
 import pytest
 
 from loratory import pipeline
-from loratory.batching.rows import EncodedRow, Encoding
+from loratory.batching.rows import EncodedRow, Encoding, one_each
 from loratory.data.rows import Dataset, Row, Source
 from loratory.inference.result import RunInput, token_lengths, warnings
 from loratory.recipe.load import load_recipe
@@ -18,7 +18,7 @@ def result_of(run):
 
 def encoding(*lengths, truncated=0, notes=()):
     rows = tuple(EncodedRow((tuple(range(length)),), (0,), (0,)) for length in lengths)
-    return Encoding(rows, truncated, notes)
+    return one_each(rows, truncated=truncated, notes=notes)
 
 
 def given(**encodings):
@@ -31,6 +31,11 @@ def test_token_lengths_are_those_of_the_rows():
     lengths = token_lengths(encoding(*range(1, 101)))
     assert (lengths["min"], lengths["median"], lengths["max"]) == (1, 50.5, 100)
     assert 95 <= lengths["p95"] <= 96
+
+
+def test_rows_that_teach_nothing_have_no_length():
+    lengths = token_lengths(Encoding((), ()))
+    assert lengths == {"min": 0, "median": 0, "p95": 0, "max": 0}
 
 
 def test_a_person_is_warned_of_what_was_cut_and_noted():

@@ -15,8 +15,13 @@ LABELS = ("negative", "positive")
 ADAPTER = "adapter_model.safetensors"
 
 
+def made(film_recipe, settings):
+    recipe = load_recipe(film_recipe, {"task.labels": list(LABELS), **settings})
+    return untrained(recipe)
+
+
 def start(film_recipe, **settings):
-    return trained_tensors(untrained(load_recipe(film_recipe, settings), LABELS).base.network)
+    return trained_tensors(made(film_recipe, settings).base.network)
 
 
 def test_the_same_seed_is_the_same_start(film_recipe):
@@ -28,13 +33,13 @@ def test_the_same_seed_is_the_same_start(film_recipe):
 def test_another_seed_is_another_start_of_every_tensor_but_the_zeros(film_recipe):
     one, other = start(film_recipe), start(film_recipe, seed=1)
     same = {name for name in one if one[name].equal(other[name])}
-    assert same == {name for name in one if name.endswith("lora_B")}
+    assert same == {name for name in one if name.endswith("lora_B")} | {"score.weight"}
 
 
 def test_the_recipe_is_complete_and_holds_from_anywhere(film_recipe, films, monkeypatch):
     monkeypatch.chdir(films)
     settings = {"data.train": "train.csv", "data.validation": "./validation.csv", "data.test": None}
-    resolved = untrained(load_recipe(film_recipe, settings), LABELS).recipe
+    resolved = made(film_recipe, settings).recipe
     assert resolved.task.labels == LABELS
     assert resolved.data.train == str((films / "train.csv").resolve())
     assert resolved.data.validation == str((films / "validation.csv").resolve())
@@ -55,7 +60,7 @@ def test_predictions_are_numbered_in_order(tuned):
 
 def test_scores_are_probabilities_of_every_label_and_the_largest_wins(tuned):
     for line in tuned.predict(["lovely moving", "dull", "cold thin lifeless"]):
-        assert tuple(line.scores) == tuned.labels == LABELS
+        assert tuple(line.scores) == tuned.recipe.task.labels == LABELS
         assert sum(line.scores.values()) == pytest.approx(1)
         assert line.scores[line.prediction] == max(line.scores.values())
 

@@ -1,12 +1,17 @@
 """Adapted classifiers, ours and stock PEFT's, made of the same folder."""
 
 import json
+from typing import NamedTuple
 
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoModelForSequenceClassification
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+)
 
 from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
@@ -14,8 +19,8 @@ from loratory.methods.apply import apply_method
 from loratory.methods.peft_folder import save_adapter
 from loratory.methods.trained import trained_parameters
 from loratory.models.load import load_base
-from loratory.recipe.schema import ClassifyTask, LoraMethod
-from loratory.tasks.make import make_task
+from loratory.recipe.schema import ClassifyTask, LoraMethod, SpanQATask, TextTask
+from loratory.tasks.make import make_task, reads_vocabulary
 
 LABELS = ("negative", "neither", "positive")
 PADDING = 319  # the last token of the vocabulary, which no text holds
@@ -38,7 +43,8 @@ class Ours:
     def network(self, seed=0, **settings):
         base, generator = load_base(str(self.folder)), torch.Generator().manual_seed(seed)
         apply_method(base.network, LoraMethod(**settings), generator)
-        task = make_task(ClassifyTask(), LABELS, tokenizer=base.tokenizer, positions=base.positions)
+        section = ClassifyTask(labels=LABELS)
+        task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
         task.attach(base.network, generator)
         return base.network.eval()
 
@@ -90,6 +96,61 @@ class Peft:
             input_ids=pad_sequence(texts(), batch_first=True, padding_value=PADDING),
             attention_mask=pad_sequence(real, batch_first=True),
         ).logits
+
+
+TOKENS = (5, 300, 7, 7, 0, 41)
+
+
+class Kind(NamedTuple):
+    """A kind of head: the task that adds it, and transformers' class that has it."""
+
+    section: object
+    stock: type
+    head: str | None
+
+    def stirred(self, folder, method, seed=0):
+        """Return a base with the method and the head, and random numbers in all that trains."""
+        base = load_base(str(folder), language_head=reads_vocabulary(self.section))
+        generator = torch.Generator().manual_seed(seed)
+        apply_method(base.network, method, generator)
+        task = make_task(self.section, tokenizer=base.tokenizer, positions=base.positions)
+        task.attach(base.network, generator)
+        for parameter in trained_parameters(base.network).values():
+            parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
+        return base
+
+    @torch.no_grad()
+    def numbers(self, network):
+        """Return what the head says: of the last token to classify, else of every token."""
+        places = (len(TOKENS) - 1,) if self.head == "score" else tuple(range(len(TOKENS)))
+        batch = flatten([EncodedRow((TOKENS,), places, places)])
+        hidden = network(batch)[batch.read_at]
+        return network.get_submodule(self.head)(hidden) if self.head else network.logits(hidden)
+
+    @torch.no_grad()
+    def of_transformers(self, model):
+        """Return the same numbers of a model of transformers' or PEFT's."""
+        found = model.eval()(input_ids=torch.tensor([TOKENS]))
+        if self.head == "qa_outputs":
+            return torch.stack([found.start_logits, found.end_logits], -1)[0]
+        return found.logits if self.head else found.logits[0]
+
+
+KINDS = {
+    "classify": Kind(ClassifyTask(labels=LABELS), AutoModelForSequenceClassification, "score"),
+    "span_qa": Kind(SpanQATask(), AutoModelForQuestionAnswering, "qa_outputs"),
+    "text": Kind(TextTask(), AutoModelForCausalLM, None),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def text_kind():
+    return KINDS["text"]
 
 
 @pytest.fixture

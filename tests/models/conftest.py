@@ -23,6 +23,7 @@ OLDER = {"vocab_size": 320, "hidden_size": 16, "num_attention_heads": 4, "num_hi
 KINDS = {
     "bloom": {"vocab_size": 320, "hidden_size": 16, "n_layer": 2, "n_head": 4},
     "cohere": SIZES | {"logit_scale": 0.0625},
+    "electra": OLDER | {"embedding_size": 16, "intermediate_size": 24, "is_decoder": True},
     "falcon": OLDER,
     "gemma2": SIZES | {"attn_logit_softcapping": 1.0, "query_pre_attn_scalar": 4},
     "gpt_neo": {

@@ -1,6 +1,7 @@
 """The language head: transformers' own scores, of its own matrix, or a refusal."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -31,11 +32,6 @@ def folder(request, folder_of):
     return folder_of(request.param)
 
 
-def untied(folder):
-    """Return whether the base's matrix is its own."""
-    return "lm_head.weight" in load_file(folder / "model.safetensors")
-
-
 @pytest.mark.parametrize("folder", ["gpt2", "llama", *PLAIN], indirect=True)
 @torch.no_grad()
 def test_the_scores_are_those_of_transformers(folder):
@@ -59,12 +55,15 @@ def test_a_base_that_changes_its_scores_is_refused(folder):
     assert not load_base(str(folder)).network.language_head
 
 
+def test_a_base_that_changes_its_states_before_the_matrix_is_refused(folder_of):
+    with pytest.raises(ModelError, match=r"MODEL-ARCH.*caps, scales or shifts"):
+        load_base(str(folder_of("electra")), language_head=True)
+
+
 def test_a_scale_of_one_is_none(folder_of, tmp_path, set_field):
-    (tmp_path / "base").mkdir()
-    for path in folder_of("granite").iterdir():
-        (tmp_path / "base" / path.name).write_bytes(path.read_bytes())
-    set_field(tmp_path / "base" / "config.json", logits_scaling=1.0)
-    assert load_base(str(tmp_path / "base"), language_head=True).network.language_head
+    shutil.copytree(folder_of("granite"), tmp_path, dirs_exist_ok=True)
+    set_field(tmp_path / "config.json", logits_scaling=1.0)
+    assert load_base(str(tmp_path), language_head=True).network.language_head
 
 
 def test_a_tied_matrix_is_the_embedding_and_counts_once(gpt2_folder):
@@ -108,8 +107,7 @@ def test_it_is_called_as_transformers_calls_it(folder_of):
 
 
 def test_a_matrix_that_should_be_there_and_is_not_is_missed(llama_folder, tmp_path):
-    for path in llama_folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(llama_folder, tmp_path, dirs_exist_ok=True)
     weights = load_file(tmp_path / "model.safetensors")
     del weights["lm_head.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
@@ -119,13 +117,22 @@ def test_a_matrix_that_should_be_there_and_is_not_is_missed(llama_folder, tmp_pa
 
 
 def test_a_matrix_of_another_shape_is_refused(llama_folder, tmp_path):
-    for path in llama_folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(llama_folder, tmp_path, dirs_exist_ok=True)
     weights = load_file(tmp_path / "model.safetensors")
     weights["lm_head.weight"] = torch.zeros(9, 16)
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"MODEL-FORMAT.*lm_head\.weight.*got \[9, 16\]"):
         load_base(str(tmp_path), language_head=True)
+
+
+def test_a_way_to_generate_that_came_along_is_neither_run_nor_asked_about(gpt2_folder, tmp_path):
+    shutil.copytree(gpt2_folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "custom_generate").mkdir()
+    code = "raise SystemExit('this code was run')\n"
+    (tmp_path / "custom_generate" / "generate.py").write_text(code)
+    (tmp_path / "generation_config.json").write_text('{"cache_implementation": "none such"}')
+    network = load_base(str(tmp_path), language_head=True).network
+    assert network.language_head == "lm_head"
 
 
 def test_without_it_there_are_no_scores(base_folder):

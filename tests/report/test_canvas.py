@@ -1,8 +1,16 @@
 """The look of plots: the same wherever they are drawn, and safe for any name."""
 
 import matplotlib as mpl
+import pytest
 
-from loratory.report.canvas import add_legend, finished, new_axes, plot_style
+from loratory.report.canvas import (
+    add_legend,
+    add_levels,
+    finished,
+    new_axes,
+    plot_style,
+    spread,
+)
 
 
 def drawn(label):
@@ -39,3 +47,25 @@ def test_a_callers_own_plot_settings_neither_change_nor_matter():
         theirs = drawn("label")
         assert mpl.rcParams["text.color"] == "red"
     assert theirs == drawn("label")
+
+
+def test_the_names_of_levels_do_not_lie_on_each_other():
+    with plot_style():
+        axes = new_axes(height=3, title="", x="x", y="y")
+        axes.plot([0, 1], [0, 100])
+        add_levels(axes, {"upper": 50.1, "lower": 50.0, "high": 90.0})
+    heights = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert heights["upper"] - heights["lower"] > 0.05
+    assert heights["high"] == pytest.approx(0.82, abs=0.05)
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+@pytest.mark.parametrize(
+    ("values", "scale"), [([1, 15], "linear"), ([1, 50], "log"), ([0, 50], "linear")]
+)
+def test_only_values_far_apart_get_a_logarithmic_scale(along, values, scale):
+    with plot_style():
+        axes = new_axes(height=3, title="", x="x", y="y")
+        axes.plot(values, values)
+        spread(axes, values, along=along)
+    assert (axes.get_xscale() if along == "x" else axes.get_yscale()) == scale

@@ -5,7 +5,8 @@ import pytest
 
 from loratory.metrics.calibration import Calibration, ReliabilityBin
 from loratory.report.canvas import plot_style
-from loratory.report.charts import baseline_chart, confusion_chart, reliability_chart
+from loratory.report.charts import Wording, baseline_chart, confusion_chart, reliability_chart
+from loratory.report.record import BaselineScores
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,22 @@ def test_the_calibration_shows_its_bins_from_the_least_confident_on():
         assert words in plot.svg
 
 
+def test_a_confusion_matrix_may_be_of_something_else():
+    wording = Wording("Doors", target="is", prediction="seems", name="doors")
+    plot = confusion_chart(np.eye(2, dtype=int), ["open", "shut"], wording)
+    assert plot.name == "doors"
+    assert plot.text.startswith("Doors; ")
+    assert all(f">{word}<" in plot.svg for word in ("Doors", "is", "seems"))
+
+
+def test_the_calibration_names_what_counts_as_right():
+    plot = reliability_chart(
+        Calibration(0.1, 0.1, (ReliabilityBin(0.6, 0.667, 3, 0.65, 0.5),)), right="exact match"
+    )
+    assert "exact match (%)" in plot.svg
+    assert plot.text.startswith("Exact match against confidence")
+
+
 def test_the_model_stands_beside_every_baseline(record):
     plot = baseline_chart(record)
     assert plot.text == (
@@ -52,6 +69,21 @@ def test_the_model_stands_beside_every_baseline(record):
         "majority class: 50.0\u202f%."
     )
     assert "accuracy (%), with 95 % interval" in plot.svg
+
+
+def test_the_untuned_base_is_the_models_own_colour_not_filled(texts):
+    plot = baseline_chart(texts)
+    assert "untuned base: " in plot.text
+    assert "perplexity (lower is better), with 95 % interval" in plot.svg
+    assert plot.svg.lower().count("fill: #ffffff; stroke: #0072b2") >= 1
+
+
+def test_baselines_far_off_leave_the_model_its_place(texts, changed):
+    value = texts.result.metrics["perplexity"]
+    far = BaselineScores(name="untuned base", metrics={"perplexity": value * 1000})
+    plot = baseline_chart(changed(texts, baselines={"validation": [far]}))
+    assert ">10,000<" in plot.svg
+    assert ">100<" in plot.svg
 
 
 def test_without_baselines_there_is_nothing_to_stand_beside(changed):

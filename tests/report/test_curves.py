@@ -56,6 +56,28 @@ def test_the_metric_stands_over_the_levels_of_the_baselines(record):
         assert words in plot.svg
 
 
+def test_the_loss_of_tokens_is_one_per_token(texts):
+    assert "cross-entropy (nats per token)" in loss_curve(texts).svg
+
+
+def test_a_metric_that_should_fall_says_so_beside_the_base_before_training(texts):
+    svg = metric_curve(texts).svg
+    assert "perplexity (lower is better)" in svg
+    assert "untuned base" in svg
+
+
+def test_what_was_chosen_after_training_is_not_in_the_curve(spans):
+    later = [
+        {"event": "evaluation", "step": 15, "split": split, "eval/f1": 0.99, "eval/loss": 9.0}
+        for split in ("threshold", "test")
+    ]
+    record = replace(spans, events=[*spans.events, *later])
+    plot = metric_curve(record)
+    assert plot.text.startswith("F1, before the threshold was chosen over the steps. validation: ")
+    assert "99.0" not in plot.text
+    assert "threshold:" not in loss_curve(record).text
+
+
 def test_every_curve_runs_over_all_the_steps(record):
     first, *others = record.events_of("evaluation")
     events = [event for event in record.events if event not in others]

@@ -41,9 +41,65 @@ def test_shares_are_told_in_percent_and_correlations_are_not():
     assert formats.metric_interval("matthews_correlation", (0.5, 0.75)) == "0.500 to 0.750"
 
 
-def test_metrics_have_names_in_words():
-    assert formats.metric_name("matthews_correlation") == "Matthews correlation"
-    assert formats.metric_name("exact_match") == "exact match"
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("matthews_correlation", "Matthews correlation"),
+        ("exact_match", "exact match"),
+        ("bleu_1", "BLEU-1"),
+        ("has_answer_f1", "F1, answerable"),
+        ("no_answer_accuracy", "accuracy, unanswerable"),
+        ("false_no_answer", "wrongly no answer"),
+        ("bits_per_byte", "bits per byte"),
+    ],
+)
+def test_metrics_have_names_in_words(metric, words):
+    assert formats.metric_name(metric) == words
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [
+        ("has_answer_exact_match", 0.5, "50.0 %"),
+        ("no_answer_accuracy", 1.0, "100.0 %"),
+        ("bleu_1", 34.21, "34.2"),
+        ("perplexity", 8.1234, "8.12"),
+        ("perplexity", 234.56, "234.6"),
+        ("perplexity", 123_456.7, "123,457"),
+        ("perplexity", 1e304, "1e+304"),
+        ("bits_per_byte", 0.98765, "0.988"),
+        ("nats_per_token", 1234.5, "1,234.500"),
+    ],
+)
+def test_each_metric_has_its_own_unit_and_digits(metric, value, words):
+    assert plain(formats.metric_value(metric, value)) == words
+
+
+@pytest.mark.parametrize(
+    ("metric", "gap", "words"),
+    [
+        ("f1", -0.025, "2.5 points"),
+        ("bleu_1", 1.24, "1.2 points"),
+        ("perplexity", -7.0, "7.00"),
+        ("matthews_correlation", -0.1, "0.100"),
+    ],
+)
+def test_a_distance_is_told_in_points_where_there_are_some(metric, gap, words):
+    assert formats.metric_gap(metric, gap) == words
+
+
+def test_an_axis_names_the_unit_and_which_end_is_better():
+    assert formats.metric_axis("accuracy") == "accuracy (%)"
+    assert formats.metric_axis("bleu_1") == "BLEU-1"
+    assert formats.metric_axis("perplexity") == "perplexity (lower is better)"
+    assert formats.metric_axis("false_no_answer") == "wrongly no answer (%, lower is better)"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.931, "93.1 %"), (0.0004, "< 0.1 %"), (0.0005, "0.1 %"), (0.0, "0.0 %")]
+)
+def test_a_small_probability_is_not_called_none(value, words):
+    assert plain(formats.probability(value)) == words
 
 
 def test_a_moment_is_a_date_and_a_time_of_day():

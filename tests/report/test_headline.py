@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from loratory.report.headline import facts, headline, title
+from loratory.report.headline import headline
 from loratory.report.record import BaselineScores, Evaluation, RunResult
 
 
@@ -22,22 +22,6 @@ def scored(changed, accuracy, *, rows):
         metrics={"accuracy": accuracy}, intervals={"accuracy": (accuracy, accuracy)}, rows=rows
     )
     return said(changed(evaluation={"validation": evaluation}))
-
-
-def test_the_title_names_base_method_and_data(record):
-    assert title(record) == "gpt2-tiny tuned with LoRA on rotten_tomatoes"
-
-
-def test_the_title_needs_no_recipe(record):
-    assert title(replace(record, recipe={})).startswith("gpt2-tiny tuned with")
-    assert title(replace(record, recipe={}, result=RunResult()))
-
-
-def test_the_facts_hold_the_methods_settings(record):
-    assert facts(record)["Method"] == "LoRA, r 4, lora_alpha 8, target_modules c_attn c_proj"
-    assert facts(record)["Task"] == "classify (negative, positive)"
-    assert "learning rate 0.0005" in facts(record)["Training"]
-    assert facts(record)["Seed"] == "7"
 
 
 def test_the_number_has_its_interval_its_split_and_its_rows(record):
@@ -71,7 +55,77 @@ def test_a_model_below_its_best_baseline_is_called_that(changed):
 
 def test_without_intervals_nothing_is_settled(changed):
     baseline = BaselineScores(name="words", metrics={"accuracy": 0.1})
-    assert "do not settle" in said(changed(baselines={"validation": [baseline]}))
+    words = said(changed(baselines={"validation": [baseline]}))
+    assert "without intervals it is not settled which is better" in words
+
+
+def test_a_model_that_scores_as_its_baseline_is_neither_above_nor_below(changed):
+    baseline = BaselineScores(name="words", metrics={"accuracy": 0.8751})
+    words = said(changed(baselines={"validation": [baseline]}))
+    assert "The same as the best baseline, words." in words
+
+
+def test_the_base_before_training_is_told_apart_from_the_best_baseline(changed):
+    rivals = [
+        BaselineScores(name="untuned base", metrics={"accuracy": 0.9}),
+        BaselineScores(name="words", metrics={"accuracy": 0.5}),
+        BaselineScores(name="chance", metrics={"accuracy": 0.4}),
+    ]
+    words = said(changed(baselines={"validation": rivals}))
+    assert "2.5 points below the base before training (90.0\u202f%)" in words
+    assert "37.5 points above the best baseline, words (50.0\u202f%)" in words
+
+
+def test_where_lower_is_better_the_lower_baseline_is_the_best(texts, changed):
+    number = headline(texts)
+    assert (number.metric, number.direction) == ("perplexity", "lower is better")
+    value = texts.result.metrics["perplexity"]
+    rivals = [
+        BaselineScores(name=name, metrics={"perplexity": value + more})
+        for name, more in (("far", 9.0), ("near", 2.0))
+    ]
+    words = said(changed(texts, baselines={"validation": rivals}))
+    assert "2.00 below the best baseline, near" in words
+    assert ", which is better" in words
+    better = BaselineScores(name="good", metrics={"perplexity": value - 1.0})
+    worse = said(changed(texts, baselines={"validation": [better]}))
+    assert "1.00 above the best baseline, good" in worse
+    assert ", which is worse" in worse
+
+
+def test_one_row_settles_nothing(changed):
+    words = scored(changed, 1.0, rows=1)
+    assert "one row settles nothing" in words
+    assert "the interval has no width and says nothing of others" in words
+    assert "rule of three" not in words
+
+
+def test_a_threshold_is_told_with_the_rows_it_was_chosen_on(spans):
+    assert "above 42.0\u202f%, a threshold chosen on 20 training rows kept aside" in said(spans)
+
+
+def test_a_base_as_it_is_chose_no_checkpoint_and_has_no_self_as_baseline(written):
+    words = said(written)
+    assert "Nothing was trained" in words
+    assert "checkpoint" not in words
+    assert "before training" not in words
+
+
+def test_answers_that_are_all_right_are_explained_unless_they_are_scored_apart(
+    spans, written, changed
+):
+    def all_right(record):
+        metrics = {"f1": 1.0, "no_answer_accuracy": 1.0}
+        evaluation = {"validation": Evaluation(metrics=metrics, rows=40)}
+        return said(changed(record, evaluation=evaluation))
+
+    assert "All 40 rows came out alike" in all_right(spans)
+    assert "alike" not in all_right(written)
+
+
+def test_a_score_of_some_of_the_rows_says_of_which(written, spans):
+    assert headline(written).metric == "F1 of the answerable questions"
+    assert headline(spans).metric == "F1"
 
 
 def test_rows_that_chose_the_checkpoint_are_not_passed_off_as_unseen(record):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from loratory.metrics.evaluate import evaluate_classification
+from loratory.report.account import accounted
 from loratory.report.page import render_page
 from loratory.report.plots import draw_plots
 from loratory.report.read import read_run
@@ -41,11 +41,14 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def rendered(record):
+    record, account = accounted(record)
+    return render_page(record, account, draw_plots(record, account))
+
+
 @pytest.fixture(scope="module")
 def html(complete_run):
-    record = read_run(complete_run)
-    scores = evaluate_classification(record.predictions["validation"], record.labels)
-    return render_page(record, scores, draw_plots(record, scores))
+    return rendered(read_run(complete_run))
 
 
 @pytest.fixture(scope="module")
@@ -131,14 +134,14 @@ def test_mistakes_are_counted_and_the_surest_comes_first(page):
     assert "5 of 40 validation rows are answered wrongly" in page.text
     ids = re.findall(r"validation/(\d+)", page.text)
     assert ids == ["33", "26", "17", "9", "3"]
-    assert "93.0 % predicted negative target positive هذا فيلم رائع 🎬" in page.text
+    assert "93.0 % هذا فيلم رائع 🎬 validation/33 predicted negative target positive" in page.text
 
 
 def test_texts_are_shown_as_they_are_and_never_obeyed(page, html):
     assert "<script>alert('x')</script> <img src=http://example.org/x.png>" in page.text
     assert "{{ 7 * 7 }} & {% raw %}" in page.text
     assert "<script" not in html
-    assert len(page.named("bdi")) == 5
+    assert len(page.named("bdi")) == 15
 
 
 def test_names_out_of_files_are_escaped_wherever_they_stand(record):
@@ -185,3 +188,58 @@ def test_a_run_that_has_nothing_yet_still_has_a_page(record):
     page = Page(render_page(empty, None, {}))
     assert page.open == []
     assert "has not been evaluated yet" in page.text
+
+
+def test_a_finished_run_without_held_out_rows_is_used_and_not_gone_on_with(record):
+    result = RunResult(steps=15, stopped="finished", rows={"train": 60})
+    events = [event for event in record.events if event["event"] != "evaluation"]
+    page = Page(rendered(replace(record, result=result, events=events, predictions={})))
+    assert "No rows were held out, so there is no number to show." in page.text
+    assert "loratory predict" in page.text
+    assert "--resume" not in page.text
+    assert "is not there" not in page.text
+
+
+@pytest.mark.parametrize("kind", ["spans", "written", "texts"])
+def test_a_page_of_any_task_is_whole(request, kind):
+    page = Page(rendered(request.getfixturevalue(kind)))
+    assert page.open == []
+    assert "None" not in page.text
+    assert "nan" not in page.text.split()
+
+
+def test_questions_are_asked_from_a_file_and_texts_are_gone_on_with(spans, written, texts):
+    for record in (spans, written):
+        words = Page(rendered(record)).text
+        assert f"loratory predict runs/{record.name} --file questions.json" in words
+        assert f"loratory evaluate runs/{record.name} --file questions.json" in words
+    words = Page(rendered(texts)).text
+    assert f'loratory generate runs/{texts.name} "how a text begins"' in words
+    assert f"loratory evaluate runs/{texts.name} --file texts.txt" in words
+
+
+def test_answers_stand_beside_the_right_ones_in_two_sheets(spans):
+    page = Page(rendered(spans))
+    assert "Most confident mistakes" in page.text
+    assert "Of 40 validation questions 20, drawn by their ids alone" in page.text
+    assert re.search(r"right What is it, \d+\? q\d+ answer the door right the ", page.text)
+    assert "answer no answer right no answer" in page.text
+
+
+def test_texts_are_listed_and_never_obeyed(texts):
+    html = rendered(texts)
+    assert "&lt;b&gt;text&lt;/b&gt; 19 word" in html
+    words = Page(html).text
+    assert "perplexity (lower is better) on 20 validation rows" in words
+    assert "The hardest first" in words
+    assert "The longest first" in words
+
+
+def test_one_row_makes_a_page(spans, texts):
+    for record in (spans, texts):
+        lines = record.predictions["validation"][:1]
+        scores = record.evaluation.model_copy(update={"rows": 1})
+        result = record.result.model_copy(update={"evaluation": {"validation": scores}})
+        page = Page(rendered(replace(record, result=result, predictions={"validation": lines})))
+        assert page.open == []
+        assert "on 1 validation row " in page.text

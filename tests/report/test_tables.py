@@ -1,21 +1,17 @@
-"""Tables: every metric beside the baselines, the costs, the data, the surest mistakes."""
+"""Tables: every metric beside the baselines, the costs, the data, the hardest texts."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from loratory.metrics.calibration import Calibration
-from loratory.metrics.predictions import Prediction
-from loratory.report.record import RunResult
-from loratory.report.tables import costs, data_table, mistakes, score_table
+from loratory.report.record import Evaluation, RunResult
+from loratory.report.tables import costs, data_table, score_table, text_tables
 
 
 def values(table):
     return {row[0].value: [cell.value for cell in row[1:]] for row in table.rows}
-
-
-def wrong(number, *, sure, text="text"):
-    return Prediction(f"test/{number}", text, "a", "b", {"a": 1 - sure, "b": sure})
 
 
 def test_every_metric_stands_beside_the_baselines(record):
@@ -45,8 +41,8 @@ def test_a_split_that_chose_the_checkpoint_is_marked(record, changed):
 
 def test_costs_are_told_with_what_explains_them(record):
     found = {name: (cell.value, cell.detail) for name, cell in costs(record).items()}
-    assert found["time"] == ("3\u202fmin 42\u202fs", "6.0\u202fs of evaluation")
-    assert found["tokens per second"] == ("413", "1,200 tokens of training")
+    assert found["training"] == ("3\u202fmin 42\u202fs", "and 6.0\u202fs of evaluation")
+    assert found["tokens per second"] == ("413", "1,200 tokens in the training rows")
     assert found["trainable parameters"] == ("2,443", "1.78\u202f% of 136,958")
     assert found["adapter"][0] == "9.8\u202fMB"
     assert found["steps"] == ("15", "to the end")
@@ -77,19 +73,91 @@ def test_the_data_table_holds_rows_truncations_and_lengths(record):
     assert table.rows[0][-1].detail == "3 to 77, 95\u202f% up to 44"
 
 
-def test_mistakes_are_the_twenty_surest_wrong_answers_in_order():
-    right = Prediction("test/99", "", "a", "a", {"a": 1.0, "b": 0.0})
-    unknown = Prediction("test/98", "", None, "a", {"a": 1.0, "b": 0.0})
-    lines = [right, unknown, *(wrong(number, sure=number / 100) for number in range(50, 80))]
-    found = mistakes(lines)
-    assert [mistake.id for mistake in found] == [f"test/{n}" for n in range(79, 59, -1)]
-    assert found[0].probability == 0.79
-    assert (found[0].target, found[0].prediction) == ("a", "b")
+def test_a_table_of_texts_begins_with_the_hardest_and_then_the_longest(texts):
+    hardest, longest = text_tables(texts.predictions["validation"])
+    assert [row[0].detail for row in hardest.rows] == [f"validation/{n}" for n in range(19, 11, -1)]
+    assert [row[0].detail for row in longest.rows] == [f"validation/{n}" for n in range(8)]
+    assert longest.columns == ("text", "tokens", "perplexity")
+    first = longest.rows[0]
+    assert (first[1].value, first[2].value) == ("200", f"{math.e:.2f}")
+    assert first[0].value.endswith("…")
+    assert len(first[0].value) < 200
 
 
-def test_a_long_text_is_cut_and_what_is_cut_is_counted():
-    (mistake,) = mistakes([wrong(0, sure=0.9, text="x" * 1000)])
-    assert len(mistake.text) + mistake.cut == 1000
-    assert mistake.cut > 0
-    (whole,) = mistakes([wrong(0, sure=0.9, text="short")])
-    assert (whole.text, whole.cut) == ("short", 0)
+def test_few_texts_are_shown_once_and_a_hopeless_one_has_a_number(texts):
+    lines = texts.predictions["validation"][:3]
+    hopeless = replace(lines[0], scores={"nats": 1e6, "tokens": 1, "bytes": 1})
+    (table,) = text_tables([*lines, hopeless])
+    assert len(table.rows) == 4
+    assert table.rows[0][2].value == "1.014e+304"
+
+
+def test_where_lower_is_better_the_table_says_so_and_repeats_no_loss(texts):
+    table = score_table(texts, "validation", calibration=None)
+    assert {row[0].value: row[0].detail for row in table.rows} == {
+        "perplexity": "lower is better",
+        "bits per byte": "lower is better",
+        "nats per token": "lower is better",
+    }
+    assert table.columns == ("", "this model", "untuned base")
+
+
+def test_a_calibration_of_answers_says_what_it_is_of(spans):
+    table = score_table(spans, "validation", calibration=Calibration(0.04, 0.1, ()))
+    details = {row[0].value: row[0].detail for row in table.rows}
+    assert details["calibration error"] == "15 bins of exact match"
+
+
+def test_one_row_is_no_rows(changed):
+    evaluation = {"validation": Evaluation(metrics={"accuracy": 1.0}, rows=1)}
+    table = score_table(changed(evaluation=evaluation), "validation", calibration=None)
+    assert table.caption.startswith("validation, 1 row,")
+
+
+def test_costs_of_a_full_model_name_it_so(spans, changed):
+    assert "adapter" not in costs(spans)
+    assert costs(spans)["model"].value == "9.8\u202fMB"
+    everything = changed(spans, trainable_parameters=136958)
+    assert costs(everything)["trainable parameters"].detail == "all there are"
+
+
+def test_where_nothing_trained_no_training_is_told(written):
+    found = {name: (cell.value, cell.detail) for name, cell in costs(written).items()}
+    assert found == {
+        "evaluation": ("2.0\u202fs", ""),
+        "peak memory": ("1,104 MB", ""),
+        "trainable parameters": ("0", "of 136,958"),
+    }
+
+
+def test_scoring_the_base_before_training_counts_as_evaluation(record):
+    untuned = {"event": "untuned", "split": "validation", "seconds": 4.0}
+    found = costs(replace(record, events=[*record.events, untuned]))
+    assert found["training"].detail == "and 10.0\u202fs of evaluation"
+
+
+def test_rows_read_in_pieces_are_told_apart_from_them(spans):
+    table = data_table(spans)
+    assert table.columns == ("", "rows", "pieces", "truncated rows", "median tokens of a piece")
+    assert values(table)["threshold"] == ["20", "25", "\N{EN DASH}", "\N{EN DASH}"]
+    assert table.rows[-1][0].detail == "kept aside of the training rows, to choose it"
+
+
+def test_as_many_pieces_as_rows_or_one_for_each_class_are_not_worth_a_column(spans, changed):
+    same = changed(spans, windows={"train": 60, "validation": 40, "threshold": 20})
+    assert "pieces" not in data_table(same).columns
+    one_a_class = changed(task="label_words", windows={"train": 60, "validation": 80})
+    assert "pieces" not in data_table(one_a_class).columns
+
+
+@pytest.mark.parametrize(("task", "unit"), [("classify", "nats"), ("written_qa", "nats per token")])
+def test_a_loss_has_its_unit(changed, task, unit):
+    table = score_table(changed(task=task), "validation", calibration=None)
+    assert table.rows[-1][0].value == "loss"
+    assert table.rows[-1][0].detail == unit
+
+
+def test_answers_that_the_length_limit_cut_are_counted(written):
+    table = data_table(written)
+    assert table.columns[3] == "cut answers"
+    assert [row[3].value for row in table.rows] == ["\N{EN DASH}", "1"]

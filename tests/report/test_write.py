@@ -1,5 +1,6 @@
 """Writing the report: the page and its plots, for whole runs and for broken ones."""
 
+import re
 import shutil
 
 import pytest
@@ -21,6 +22,15 @@ def test_the_page_and_the_plots_are_in_the_folder(run_dir):
         )
     }  # fmt: skip
     assert all((run_dir / "plots" / name).read_bytes().startswith(b"\x89PNG\r\n") for name in plots)
+
+
+@pytest.mark.parametrize("kind", ["span_run", "written_run", "text_run"])
+def test_a_run_of_any_task_has_a_page_without_a_problem(request, tmp_path, kind):
+    folder = shutil.copytree(request.getfixturevalue(kind), tmp_path / "run")
+    html = write_report(folder).read_text(encoding="utf-8")
+    warned = re.search(r'<ul class="warnings".*?</ul>', html, re.DOTALL)[0]
+    assert re.findall("<li>(.*)</li>", warned) == ["train.csv: 2 texts carry different labels"]
+    assert 'class="number"' in html
 
 
 def test_writing_again_gives_the_same_page(run_dir):

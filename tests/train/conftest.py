@@ -43,9 +43,8 @@ def _trainee(folder, rows: int, lora_dropout: float) -> Trainee:
     base = load_base(str(folder))
     generator = torch.Generator().manual_seed(0)
     apply_method(base.network, LoraMethod(r=2, lora_dropout=lora_dropout), generator)
-    task = make_task(
-        ClassifyTask(), ("no", "yes"), tokenizer=base.tokenizer, positions=base.positions
-    )
+    section = ClassifyTask(labels=("no", "yes"))
+    task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(base.network, generator)
     for parameter in trained_parameters(base.network).values():
         parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)

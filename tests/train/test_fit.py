@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from loratory.batching.rows import one_each
 from loratory.errors import NumericsError, RunError
-from loratory.inference.predict import predict_rows
+from loratory.inference.predict import answer_rows
 from loratory.methods.trained import trained_parameters
 from loratory.runs.folder import RunFolder
 from loratory.train.checkpoint import read_optimizer, read_state, read_trained
@@ -266,7 +267,8 @@ def test_predictions_between_steps_change_no_byte(make_gpt2_trainee, make_fit):
     trainee = make_gpt2_trainee(lora_dropout=0.3)
 
     def evaluate(step, epoch):
-        answers = predict_rows(trainee.network, trainee.task, trainee.rows, tokens_at_once=30)
+        encoding = one_each(trainee.rows)
+        answers = answer_rows(trainee.network, trainee.task, encoding, tokens_at_once=30)
         return {"accuracy": -answers.loss, "step": step, "epoch": epoch}, lambda: None
 
     looked = make_fit(trainee, evaluate, name="looked", evaluate_every=1)
@@ -274,3 +276,24 @@ def test_predictions_between_steps_change_no_byte(make_gpt2_trainee, make_fit):
     for read in (read_trained, read_optimizer):
         ours, theirs = read(looked.folder.last), read(plain.folder.last)
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_with_nothing_to_train_it_looks_once_and_saves_nothing(make_gpt2_trainee, make_fit):
+    trainee = make_gpt2_trainee()._replace(rows=())
+    validation = Scripted(trainee, 0.6)
+    fitting = make_fit(trainee, validation)
+    state = fitting.fit.run()
+    assert (state.step, state.finished, state.best_step, state.best_value) == (0, True, 0, 0.6)
+    assert (validation.steps, validation.epochs, validation.kept) == ([0], [0.0], [0])
+    assert fitting.events == []
+    assert files(fitting.folder) == {}
+    assert make_fit(trainee).fit.run().best_step is None
+
+
+@pytest.mark.parametrize(("metric", "best"), [("perplexity", 8), ("accuracy", 4)])
+def test_where_less_is_better_the_best_is_the_smallest(make_gpt2_trainee, make_fit, metric, best):
+    def evaluate(step, _epoch):
+        return {metric: {4: 9.0, 8: 2.0, 12: 2.0}[step]}, lambda: None
+
+    fitting = make_fit(make_gpt2_trainee(), evaluate, metric=metric)
+    assert fitting.fit.run().best_step == best

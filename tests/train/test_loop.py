@@ -155,7 +155,7 @@ def test_every_row_comes_once_an_epoch_in_an_order_of_its_own(trainee):
 
 
 def test_the_loss_falls(trainee):
-    found = train(trainee, plan_of(trainee, epochs=8, learning_rate=0.005))
+    found = train(trainee, plan_of(trainee, epochs=12, learning_rate=0.01))
     first, last = (sum(update.loss for update in part) for part in (found[:4], found[-4:]))
     assert last < 0.7 * first
 

@@ -1,4 +1,4 @@
-"""`loratory predict`: labels and probabilities for texts, a file or standard input."""
+"""`loratory predict`: what a run says of texts, of questions, of a file or standard input."""
 
 import json
 import sys
@@ -16,7 +16,10 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...")] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="Texts: a .csv, .tsv, .jsonl or .parquet file, or .txt lines."),
+        typer.Option(
+            help="Texts, or questions with contexts: a .csv, .tsv, .jsonl or .parquet file; "
+            "texts also as .txt lines, questions as SQuAD's .json."
+        ),
     ] = None,
     column: Annotated[
         str | None, typer.Option(help="The file's column of texts; else that of the recipe.")
@@ -27,7 +30,8 @@ def predict(
 ) -> None:
     """Predict texts given here, in a file, or one per line on standard input.
 
-    Prints one JSON object per text: its id, text, prediction and the scores of all labels.
+    Prints one JSON object per text or question: its id, text, prediction, and the scores of all
+    labels or answers. Questions come in a file, with the columns question and context.
     """
     if texts and file is not None:
         raise ConfigError(

@@ -14,7 +14,7 @@ class QuestionRows:
 
     The values of a record are id, question, context, answers (a list of `text` and `answer_start`),
     whether they are rightly none, and the title of the article. A published set's answers may have
-    spaces at their edges, as some of SQuAD's have.
+    spaces at their edges: they are what everyone scores against.
     """
 
     def __init__(self, *, published: bool = False) -> None:

@@ -92,11 +92,11 @@ def _questions(document: Any, name: str) -> Iterator[tuple[Any, dict[str, Any], 
     """Yield each question as it is, its paragraph, its article's title, and its place."""
     for n, article in enumerate(_listed(document, "data", name), start=1):
         at_article = f"{name}, article {n}"
-        for m, paragraph in enumerate(_listed(article, "paragraphs", at_article), start=1):
+        paragraphs = _listed(article, "paragraphs", at_article)
+        title = _title(article, at_article)
+        for m, paragraph in enumerate(paragraphs, start=1):
             at_paragraph = f"{at_article}, paragraph {m}"
-            questions = _listed(paragraph, "qas", at_paragraph)
-            title = _title(article, at_article)
-            for number, question in enumerate(questions, start=1):
+            for number, question in enumerate(_listed(paragraph, "qas", at_paragraph), start=1):
                 place = f"{at_paragraph}, question {_shown_id(question, number)}"
                 yield question, paragraph, title, place
 

@@ -37,7 +37,7 @@ def _row(number: int, item: Item, reads: Reads) -> AnyRow:
                     "DATA-COL",
                     "a question needs its context",
                     at=place,
-                    got=item if isinstance(item, str) else sorted(item),
+                    got=sorted(item) if isinstance(item, Mapping) else item,
                     expected="question and context",
                     fix='give {"question": "…", "context": "…"}, or a file with those columns',
                 )

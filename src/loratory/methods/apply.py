@@ -36,7 +36,7 @@ def save_trained(
             name = base.source.name if base.source.kind == "hub" else str(base.source.folder)
             peft_folder.save_adapter(base.network, method, folder, base=name, heads=heads)
         case FullMethod():
-            full.save_model(base, folder, heads=heads)
+            full.save_model(base, folder)
         case NoMethod():
             none.save_heads(base.network, folder)
         case _:

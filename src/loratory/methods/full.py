@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers.models.auto.modeling_auto import (
@@ -11,11 +12,16 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
 
-from loratory.methods.trained import load_trained, trained_tensors
+from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
 from loratory.models.load import Base
 from loratory.models.network import Network
 
 _WEIGHTS = "model.safetensors"
+# Transformers' classes, by the head they add to a backbone.
+_CLASSES = {
+    "score": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    "qa_outputs": MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+}
 
 
 def apply(network: Network) -> None:
@@ -23,22 +29,21 @@ def apply(network: Network) -> None:
     network.requires_grad_(requires_grad=True)
 
 
-def save_model(base: Base, folder: Path, *, heads: tuple[str, ...]) -> None:
+def save_model(base: Base, folder: Path) -> None:
     """Write the network as a folder that transformers loads: configuration, weights, tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     network = base.network
     tensors = {
-        name: turned(network, name, tensor) for name, tensor in trained_tensors(network).items()
+        stock_name(network, name): turned(network, name, tensor)
+        for name, tensor in trained_tensors(network).items()
     }
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
     config = copy.deepcopy(network.config)
-    names = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    if "score" in heads:
-        names = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
-        config.num_labels = network.get_submodule("score").out_features
-    elif "qa_outputs" in heads:
-        names = MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
-    config.architectures = [names[config.model_type]] if config.model_type in names else None
+    for name, layer in network.named_children():
+        if name in _CLASSES:
+            config.num_labels = layer.out_features
+    stock = _stock_class(network)
+    config.architectures = [stock] if stock else None
     config.dtype = "float32"
     config.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)
@@ -47,7 +52,31 @@ def save_model(base: Base, folder: Path, *, heads: tuple[str, ...]) -> None:
 def load_model(network: Network, folder: Path) -> None:
     """Put the weights that `save_model` wrote into a network that all of trains."""
     tensors = load_file(folder / _WEIGHTS)
-    load_trained(network, {name: turned(network, name, t) for name, t in tensors.items()})
+    names = {stock_name(network, name): name for name in trained_parameters(network)}
+    load_trained(
+        network,
+        {names[key]: turned(network, names[key], tensor) for key, tensor in tensors.items()},
+    )
+
+
+def stock_name(network: Network, name: str) -> str:
+    """Return what transformers' class with the network's head calls the module or weight `name`.
+
+    The same, but for Llama and its kin with a question answering head: there the backbone is
+    `transformer`, and `model` everywhere else.
+    """
+    stock, backbone = _stock_class(network), f"{network.prefix}."
+    if stock is None or not name.startswith(backbone):
+        return name
+    prefix = getattr(transformers, stock).base_model_prefix
+    return f"{prefix}.{name.removeprefix(backbone)}"
+
+
+def _stock_class(network: Network) -> str | None:
+    """Return the name of transformers' class of such a network, None where there is none."""
+    heads = [_CLASSES[name] for name, _ in network.named_children() if name in _CLASSES]
+    names = heads[0] if heads else MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    return names.get(network.config.model_type)
 
 
 def turned(network: Network, name: str, tensor: Tensor) -> Tensor:

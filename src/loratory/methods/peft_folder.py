@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from loratory.errors import ModelError, NumericsError, SecurityError
-from loratory.methods.full import turned
+from loratory.methods.full import stock_name, turned
 from loratory.methods.lora import LoraLinear
 from loratory.methods.targets import ends_in, last_parts
 from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
@@ -40,7 +40,7 @@ def save_adapter(
     """Write what trains into `folder` as PEFT would; `heads` are the modules the task added."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        _key(name): turned(network, name, tensor)
+        _key(network, name): turned(network, name, tensor)
         for name, tensor in trained_tensors(network).items()
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
@@ -57,7 +57,7 @@ def load_adapter(network: Network, method: LoraMethod, folder: Path) -> None:
         NumericsError: a tensor holds values that are not finite.
     """
     _require_same_method(adapter_config(folder), method, folder)
-    names = {_key(name): name for name in trained_parameters(network)}
+    names = {_key(network, name): name for name in trained_parameters(network)}
     tensors = _read_weights(folder)
     if different := sorted(tensors.keys() ^ names.keys()):
         raise ModelError(
@@ -70,8 +70,8 @@ def load_adapter(network: Network, method: LoraMethod, folder: Path) -> None:
         )
     parameters = trained_parameters(network)
     found = {names[key]: turned(network, names[key], tensor) for key, tensor in tensors.items()}
-    for name, tensor in found.items():
-        _check_tensor(name, tensor, parameters[name], folder)
+    for key, name in names.items():
+        _check_tensor(f"{folder / WEIGHTS}, {key}", found[name], parameters[name])
     load_trained(network, found)
 
 
@@ -102,9 +102,8 @@ def _peft_config(
     network: Network, method: LoraMethod, *, base: str, heads: tuple[str, ...]
 ) -> dict[str, Any]:
     adapted = [name for name, part in network.named_modules() if isinstance(part, LoraLinear)]
-    targets = method.target_modules
     saved = [
-        name
+        stock_name(network, name)
         for name, _ in network.named_modules()
         if any(ends_in(name, ending) for ending in method.modules_to_save)
     ]
@@ -116,8 +115,7 @@ def _peft_config(
         "r": method.r,
         "lora_alpha": method.lora_alpha,
         "lora_dropout": method.lora_dropout,
-        # PEFT would resolve all-linear against its own class, which may have other layers.
-        "target_modules": last_parts(adapted) if targets == "all-linear" else targets,
+        "target_modules": _targets(network, method, adapted),
         # By their full names: PEFT would take `norm` for `input_layernorm` too.
         "modules_to_save": [*heads, *saved] or None,
         "bias": "none",
@@ -126,6 +124,17 @@ def _peft_config(
         "use_rslora": False,
         "use_dora": False,
     }
+
+
+def _targets(network: Network, method: LoraMethod, adapted: list[str]) -> Any:
+    """Return the targets so that PEFT finds the same layers in its own class."""
+    targets = method.target_modules
+    if targets == "all-linear":
+        # PEFT would resolve it against its own class, which may have other layers.
+        return last_parts(adapted)
+    names = [stock_name(network, name) for name in adapted]
+    # A class may call its backbone otherwise, and then no expression or full name would match.
+    return targets if names == adapted else names
 
 
 def _require_same_method(config: dict[str, Any], method: LoraMethod, folder: Path) -> None:
@@ -144,9 +153,10 @@ def _require_same_method(config: dict[str, Any], method: LoraMethod, folder: Pat
         )
 
 
-def _key(name: str) -> str:
+def _key(network: Network, name: str) -> str:
     is_factor = name.endswith((".lora_A", ".lora_B"))
-    return f"{_PREFIX}{name}.weight" if is_factor else f"{_PREFIX}{name}"
+    key = f"{_PREFIX}{stock_name(network, name)}"
+    return f"{key}.weight" if is_factor else key
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:
@@ -174,8 +184,7 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _check_tensor(name: str, tensor: Tensor, parameter: Tensor, folder: Path) -> None:
-    at = f"{folder / WEIGHTS}, {_key(name)}"
+def _check_tensor(at: str, tensor: Tensor, parameter: Tensor) -> None:
     if tensor.shape != parameter.shape:
         raise ModelError(
             "ADAPTER-BASE",

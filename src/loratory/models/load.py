@@ -12,6 +12,7 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.auto_factory import _BaseAutoModelClass
@@ -118,6 +119,7 @@ def _read_model(source: BaseSource, dtype: torch.dtype, kind: type[_BaseAutoMode
             local_files_only=True,
             use_safetensors=True,
             ignore_mismatched_sizes=True,
+            generation_config=GenerationConfig(),  # or the folder's would be read, and its code
             output_loading_info=True,
         )
     except Exception as error:  # noqa: BLE001 - a wrong value may break transformers anywhere

@@ -28,7 +28,6 @@ _STEP = "optimiser step"
 _FEW = 12  # points, below which each is marked and none are smoothed
 _MOST = 800  # points of one line; more are averaged in groups, for the size of the page
 _GROUP = "train/grad_norm/"
-_PER_TOKEN = ("written_qa", "text")  # tasks whose loss is a mean over tokens
 
 Values = NDArray[np.float64]
 Line = tuple[Values, Values]
@@ -40,8 +39,8 @@ def loss_curve(record: RunRecord) -> Plot | None:
     evaluations = _by_split(record, "eval/loss")
     if training is None and not evaluations:
         return None
-    unit = "nats per token" if record.task in _PER_TOKEN else "nats"
-    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y=f"cross-entropy ({unit})")
+    unit = f"cross-entropy ({record.loss_unit})"
+    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y=unit)
     text = "Loss over the steps."
     if training is not None:
         _draw_noisy(axes, training, color=BLUE, label="training")

@@ -52,9 +52,9 @@ def _task(record: RunRecord) -> str:
     """Return the task in words, with its classes, its solved examples, or how answers are made."""
     details = [", ".join(record.labels)]
     examples = record.setting("task", "examples")
-    shots = len(examples) if isinstance(examples, list) and examples else 0
-    if shots := shots or record.setting("task", "shots"):
-        details.append(f"{shots} solved examples before each" if shots != 1 else "1 solved example")
+    shots = len(examples) if examples else record.setting("task", "shots")
+    if shots:
+        details.append(f"{shots} solved {'example' if shots == 1 else 'examples'} before each")
     if record.setting("task", "unanswerable"):
         details.append("or say that there is none")
     decoding = record.setting("task", "decoding")

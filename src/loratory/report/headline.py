@@ -170,7 +170,7 @@ def _no_width(record: RunRecord, rows: int | None) -> str:
         return "One row has no spread, so the interval has no width and says nothing of others."
     metrics = record.evaluation.metrics
     of_all_rows = metrics.get("accuracy", metrics.get("f1"))
-    if of_all_rows not in (0, 1) or "no_answer_accuracy" in metrics or not rows:
+    if of_all_rows not in (0, 1) or record.scored_apart or not rows:
         return ""
     return (
         f"All {count(rows)} rows came out alike, so the interval has no width; among other rows "

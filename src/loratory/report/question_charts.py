@@ -45,7 +45,8 @@ class _Group:
 def length_chart(account: QuestionAccount) -> Plot | None:
     """Draw F1 by the words of the shortest right answer; None where that would tell nothing."""
     groups = _groups(account.answers)
-    if len(account.answers) < _FEWEST or len(groups) == 1:
+    alike = len(groups) == 1 or len({answer.f1 for answer in account.answers}) == 1
+    if len(account.answers) < _FEWEST or alike:
         return None
     title = "F1 by length of the right answer"
     axes = new_axes(height=_HEIGHT, title=title, x="words, and questions of so many", y="F1 (%)")
@@ -87,6 +88,8 @@ def threshold_chart(account: QuestionAccount, chosen: float | None) -> Plot | No
     none = np.array([answer.line.scores[""] for answer in answers])
     spoken = np.array([account.answered(answer).f1 for answer in answers])
     answerable = np.array([bool(answer.right) for answer in answers])
+    silent = (~answerable).astype(np.float64)
+    odds = np.linspace(_log_odds(0), _log_odds(1), _POINTS)
     title = "F1 by threshold for no answer"
     axes = new_axes(
         height=_HEIGHT,
@@ -100,14 +103,14 @@ def threshold_chart(account: QuestionAccount, chosen: float | None) -> Plot | No
         ("answerable", answerable, GREEN),
         ("unanswerable", ~answerable, ORANGE),
     ):
-        silent = (~answerable[which]).astype(np.float64)
-        line = _by_threshold(none[which], spoken[which], silent)
-        axes.plot(*line, color=color, label=name)
+        means = _by_threshold(1 / (1 + np.exp(-odds)), none[which], spoken[which], silent[which])
+        axes.plot(odds, means * 100, color=color, label=name)
     if chosen is not None:
         axes.axvline(
             _log_odds(chosen), color=INK, linestyle=(0, (4, 2)), linewidth=1, label="chosen"
         )
-        text += f"; {probability(chosen)} was chosen"
+        (reached,) = _by_threshold(np.array([chosen]), none, spoken, silent).tolist()
+        text += f"; {probability(chosen)} was chosen, where it is {percent(reached)}"
     axes.set_xticks([_log_odds(share) for share in _ODDS], list(_ODDS.values()))
     axes.set_xlim(_log_odds(0), _log_odds(1))
     axes.set_ylim(0, 102)
@@ -138,17 +141,17 @@ def _length(right: Sequence[str]) -> str:
     return next(name for name, most in _LENGTHS.items() if most is None or words <= most)
 
 
-def _by_threshold(none: Floats, spoken: Floats, silent: Floats) -> tuple[Floats, Floats]:
-    """Return log odds of thresholds, and the mean score at each in percent.
+def _by_threshold(thresholds: Floats, none: Floats, spoken: Floats, silent: Floats) -> Floats:
+    """Return the mean score at each threshold.
 
     A question is answered, for `spoken`, where its probability of none is not above the threshold;
     else the score is `silent`.
     """
     order = np.argsort(none, kind="stable")
     gains = np.concatenate([[0.0], np.cumsum((spoken - silent)[order])])
-    odds = np.linspace(_log_odds(0), _log_odds(1), _POINTS)
-    answered = np.searchsorted(none[order], 1 / (1 + np.exp(-odds)), side="right")
-    return odds, (silent.mean() + gains[answered] / len(none)) * 100
+    answered = np.searchsorted(none[order], thresholds, side="right")
+    means: Floats = silent.mean() + gains[answered] / len(none)
+    return means
 
 
 def _log_odds(share: float) -> float:

@@ -17,6 +17,7 @@ ASIDE = "threshold"
 CHOOSES_CLASSES = ("classify", "label_words")
 """The tasks whose answers are classes."""
 
+_PER_TOKEN = ("label_words", "written_qa", "text")  # tasks whose loss is a mean over tokens
 _HEADLINE_SPLITS = ("test", "validation")
 _MAIN_METRICS = ("accuracy", "f1", "perplexity")  # of each task that reports it, the main one
 
@@ -130,6 +131,11 @@ class RunRecord:
     def task(self) -> str:
         """The kind of task."""
         return self.result.task or str(self.setting("task", "kind") or "classify")
+
+    @property
+    def loss_unit(self) -> str:
+        """What the loss is measured in."""
+        return "nats per token" if self.task in _PER_TOKEN else "nats"
 
     @property
     def finished(self) -> bool:

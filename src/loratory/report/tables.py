@@ -19,7 +19,7 @@ from loratory.report.formats import (
     percent,
     size,
 )
-from loratory.report.record import ASIDE, RunRecord, Scores, TokenLengths
+from loratory.report.record import ASIDE, CHOOSES_CLASSES, RunRecord, Scores, TokenLengths
 
 _TEXTS = 8  # of a table
 _LONGEST_TEXT = 160  # characters
@@ -57,7 +57,7 @@ def score_table(record: RunRecord, split: str, *, calibration: Calibration | Non
     ]
     others = (Cell(NOTHING),) * len(baselines)
     if scores.loss is not None and "nats_per_token" not in scores.metrics:
-        rows.append((Cell("loss", "nats"), Cell(decimal(scores.loss)), *others))
+        rows.append((Cell("loss", record.loss_unit), Cell(decimal(scores.loss)), *others))
     if calibration:
         error = percent(calibration.expected_calibration_error)
         right = "" if "accuracy" in scores.metrics else " of exact match"
@@ -85,7 +85,7 @@ def costs(record: RunRecord) -> dict[str, Cell]:
         ("tokens per second", result.tokens_per_second, count, _tokens(record)),
         ("peak memory", result.peak_memory_mb, lambda amount: f"{count(amount)} MB", ""),
         ("trainable parameters", parameters, count, share),
-        (kept, result.adapter_bytes or None, size, "on disk"),
+        (kept, result.adapter_bytes, size, "on disk"),
         ("steps", result.steps, count, _end(record)),
     ]
     if record.untrained:
@@ -102,7 +102,7 @@ def data_table(record: RunRecord) -> Table:
     result = record.result
     started = next(iter(record.events_of("start")), {})
     amounts = result.rows or started.get("rows") or {}
-    in_pieces = any(
+    in_pieces = record.task not in CHOOSES_CLASSES and any(
         result.windows.get(split) not in (None, rows) for split, rows in amounts.items()
     )
     columns: list[tuple[str, Callable[[str], Cell]]] = [

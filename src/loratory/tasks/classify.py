@@ -51,9 +51,10 @@ class Classify:
     ) -> None:
         self.labels = tuple(labels)
         self.tokenizer = tokenizer
-        self.max_length = longest(section.max_length, positions)
         self.too_long = section.too_long
         self.beginning = beginning(tokenizer, bos=section.bos)
+        least = len(self.beginning) + 1
+        self.max_length = longest(section.max_length, positions, least=least)
 
     def attach(self, network: Network, generator: torch.Generator) -> None:
         """Add the head in float32, all zeros: before training every class is as likely.

@@ -31,6 +31,7 @@ from loratory.tasks.classes import CLASS_METRICS, class_baselines, class_predict
 from loratory.tasks.prompt import Template, continuation, shared_length
 from loratory.tasks.tokens import (
     beginning,
+    fitting,
     longest,
     over_length,
     reserved_notes,
@@ -65,11 +66,12 @@ class LabelWords:
         self.names = section.words or self.labels
         self.words = self._word_tokens()
         self.examples = "".join(
-            f"{self._prompt(shown.text)}{self.template.gap}{self._word_of(shown.label)}\n\n"
+            f"{self._prompt(shown.text)}{self._word_of(shown.label)}\n\n"
             for shown in section.examples
         )
         self.at_once = all(len(word) == 1 for word in self.words)
-        self.content_free = self._paths(self._tokens([section.content_free])[0], ())
+        self.most = self.max_length - max(map(len, self.words))
+        self.content_free = self._content_free(section.content_free)
 
     def attach(self, network: Network, generator: torch.Generator) -> None:
         """Add nothing: the vocabulary is all the head there is."""
@@ -85,15 +87,16 @@ class LabelWords:
         shared = self._shared()
         for row, tokens in zip(rows, self._tokens([row.text for row in rows]), strict=True):
             prompt = tokens
-            if len(prompt) + self._longest_word() > self.max_length:
+            if not prompt:
+                raise without_token(row.place, row.text)
+            if len(prompt) > self.most:
                 prompt = self._cut(row, len(prompt))
                 truncated += 1
             paths = self._paths(prompt, shared)
-            own = _path(prompt, self.words[row.label], shared) if self.at_once else None
-            learned.append(own or paths[row.label])
+            learned.append(paths[row.label])
             # One path serves all words of one token: they are read at the same place.
-            words = (learned[-1],) if self.at_once else paths
-            asked.append((*words, *self._compared_with()))
+            words = (paths[row.label],) if self.at_once else paths
+            asked.append((*words, *self.content_free))
         notes = reserved_notes(self.tokenizer, [(row.text, row.place) for row in rows])
         return Encoding(
             tuple(learned),
@@ -146,10 +149,22 @@ class LabelWords:
                 empty = _sums(outputs[paths:], at_once=self.at_once)
                 return [total - other for total, other in zip(sums, empty, strict=True)]
 
-    def _compared_with(self) -> tuple[EncodedRow, ...]:
+    def _content_free(self, text: str) -> tuple[EncodedRow, ...]:
+        """Return the paths that every row's are compared with."""
         if self.score_rule != "calibrated":
             return ()
-        return self.content_free[:1] if self.at_once else self.content_free
+        prompt = self._one(text)
+        if not 0 < len(prompt) <= self.most:
+            raise ConfigError(
+                "TASK-TEMPLATE",
+                "the prompt without content cannot be read",
+                at="task.content_free",
+                got=f"{len(prompt):,} tokens",
+                expected=f"1 to {self.most:,}",
+                fix="set task.content_free to a short text, or task.score to sum",
+            )
+        paths = self._paths(prompt, ())
+        return paths[:1] if self.at_once else paths
 
     def _paths(self, prompt: tuple[int, ...], shared: Sequence[int]) -> tuple[EncodedRow, ...]:
         return tuple(_path(prompt, word, shared) for word in self.words)
@@ -163,8 +178,7 @@ class LabelWords:
         prompt = self._prompt("text")
         words: dict[tuple[int, ...], str] = {}
         for name in self.names:
-            gap = "" if name.startswith(" ") else self.template.gap
-            tokens = continuation(self.tokenizer, prompt, gap + name.rstrip())
+            tokens = continuation(self.tokenizer, prompt, self._following(name))
             if not name.strip() or not tokens:
                 raise _verbalizer(f"label word {name!r} is empty", "words with at least one token")
             if tokens in words:
@@ -185,10 +199,11 @@ class LabelWords:
                 expected=" or ".join(self.labels),
                 fix="name one of the classes",
             )
-        return self.names[self.labels.index(label)].strip()
+        return self._following(self.names[self.labels.index(label)])
 
-    def _longest_word(self) -> int:
-        return max(map(len, self.words)) - 1
+    def _following(self, name: str) -> str:
+        """Return a word as it follows the prompt."""
+        return ("" if name.startswith(" ") else self.template.gap) + name.rstrip()
 
     def _prompt(self, text: str) -> str:
         return self.template.filled({"text": text})
@@ -198,6 +213,10 @@ class LabelWords:
         ids = token_ids(self.tokenizer, prompts)
         return [(*self.beginning, *tokens) for tokens in ids]
 
+    def _one(self, text: str) -> tuple[int, ...]:
+        (tokens,) = self._tokens([text])
+        return tokens
+
     def _shared(self) -> tuple[int, ...]:
         """Return the tokens that every prompt begins with, whatever its text."""
         one, other = self._tokens(["a", "B"])
@@ -205,17 +224,10 @@ class LabelWords:
 
     def _cut(self, row: Row, length: int) -> tuple[int, ...]:
         """Return the prompt of `row` with the end of its text left out."""
-        most = self.max_length - self._longest_word()
         if self.too_long == "refuse":
-            raise over_length(row.place, length, most)
-        kept = row.text
-        while kept:
-            (tokens,) = self._tokens([kept])
-            if len(tokens) <= most:
-                return tokens
-            # Each round drops at least what is too much, a token being a character or more.
-            kept = kept[: len(kept) - max(1, len(tokens) - most)].rstrip()
-        raise without_token(row.place, row.text)
+            raise over_length(row.place, length, self.most)
+        kept = fitting(row.text, self.most, lambda text: len(self._one(text)), place=row.place)
+        return self._one(kept)
 
 
 def _path(prompt: tuple[int, ...], word: tuple[int, ...], shared: Sequence[int]) -> EncodedRow:

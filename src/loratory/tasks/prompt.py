@@ -22,8 +22,8 @@ class Template:
         """Check the template.
 
         Raises:
-            ConfigError: it lacks a field, has one twice or one that there is not, or ends in a
-                space (TASK-TEMPLATE).
+            ConfigError: it lacks a field, has one twice, one that there is not or a lone brace, or
+                ends in a space (TASK-TEMPLATE).
         """
         found = _FIELD.findall(text)
         for field in found:
@@ -33,6 +33,8 @@ class Template:
             if found.count(field) != 1:
                 times = "is missing" if field not in found else "occurs twice"
                 raise _template(f"the field {{{field}}} {times}", text, fields)
+        if re.search("[{}]", _FIELD.sub("", text)):
+            raise _template("it has a brace that is of no field", text, fields)
         if text != text.rstrip(" \t"):
             raise _template("it ends in a space, which belongs to the word after it", text, fields)
         self.text = text
@@ -42,11 +44,6 @@ class Template:
     def gap(self) -> str:
         """What stands between the prompt and what follows it."""
         return "" if self.text.endswith("\n") else " "
-
-    @property
-    def opening(self) -> str:
-        """The text before the first field: what all prompts begin with."""
-        return self.parts[0]
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the prompt of one row."""

@@ -33,7 +33,7 @@ from loratory.recipe.schema import SpanQATask
 from loratory.tasks.questions import as_questions, right_texts
 from loratory.tasks.task import Scores
 from loratory.tasks.tokens import beginning, longest, reserved_notes, token_ids
-from loratory.tasks.windows import END, START, Window, Windows
+from loratory.tasks.windows import END, START, Window, Windows, bare
 
 NO_ANSWER = ""
 _THRESHOLD = "no_answer_threshold"
@@ -90,20 +90,22 @@ class SpanQA:
     def encode(self, rows: Sequence[QuestionRow]) -> Encoding:
         """Cut the rows into windows; learned from are those that hold an answer, or say "none".
 
+        A question whose answer stands in no window teaches nothing, not even "none".
+
         Raises:
             DataError: a question leaves no room for its context (DATA-TRUNC).
         """
         learned, asked, lost, long = [], [], 0, 0
         for row, windows in zip(rows, self.windows.of(rows), strict=True):
-            encoded = [_encoded(row, window) for window in windows]
-            asked.append(tuple(encoded))
+            encoded = _encoded(row, windows)
+            asked.append(encoded)
             held = [piece for piece in encoded if any(piece.targets)]
             learned += held
-            lost += not held
+            lost += bool(row.answers) and not held
             long += any(_length(piece) > self.section.max_answer_tokens for piece in held)
         notes = list(
             reserved_notes(
-                self.tokenizer, [(row.question + row.context, row.place) for row in rows]
+                self.tokenizer, [(f"{row.question}\n{row.context}", row.place) for row in rows]
             )
         )
         if lost:
@@ -149,8 +151,8 @@ class SpanQA:
         best: dict[str, float] = {}
         for window, found in zip(windows, outputs, strict=True):
             for score, first, last in found.spans:
-                text = row.context[window.spans[first][0] : window.spans[last][1]]
-                if text.strip():
+                text = row.context[window.spans[first][0] : window.spans[last][1]].strip()
+                if text:
                     best[text] = max(score, best.get(text, -math.inf))
         kept = dict(sorted(best.items(), key=lambda item: -item[1])[: self.section.n_best])
         none = [found.none for found in outputs if found.none is not None]
@@ -226,11 +228,23 @@ def _scores(network: Network, hidden: Tensor, batch: FlatBatch) -> list[tuple[Te
     return list(zip(start.split(batch.counts), end.split(batch.counts), strict=True))
 
 
-def _encoded(row: QuestionRow, window: Window) -> EncodedRow:
-    answers = [(answer.start, answer.start + len(answer.text)) for answer in row.answers]
-    where = next(filter(None, (window.answer(*answer) for answer in answers)), None)
-    head, rest = window.tokens[: window.first], window.tokens[window.first :]
-    return EncodedRow((head, rest), window.positions, window.targets(where))
+def _encoded(row: QuestionRow, windows: Sequence[Window]) -> tuple[EncodedRow, ...]:
+    """Return the windows with their targets; none has one where none holds the row's answer."""
+    # Some of SQuAD's answers have spaces at their edges; no token's characters do.
+    answers = [bare(row.context, a.start, a.start + len(a.text)) for a in row.answers]
+    found = [
+        next(filter(None, (window.answer(*answer) for answer in answers)), None)
+        for window in windows
+    ]
+    lost = bool(row.answers) and not any(found)
+    return tuple(
+        EncodedRow(
+            (window.tokens[: window.first], window.tokens[window.first :]),
+            window.positions,
+            (0,) * len(window.positions) if lost else window.targets(where),
+        )
+        for window, where in zip(windows, found, strict=True)
+    )
 
 
 def _length(piece: EncodedRow) -> int:

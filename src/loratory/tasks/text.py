@@ -42,7 +42,7 @@ class PlainText:
     ) -> None:
         self.tokenizer = tokenizer
         self.beginning = beginning(tokenizer, bos=section.bos)
-        self.max_length = longest(section.max_length, positions)
+        self.max_length = longest(section.max_length, positions, least=2)
         if section.max_length is None:
             self.max_length = min(_PIECE, positions)
 

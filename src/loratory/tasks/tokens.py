@@ -1,6 +1,7 @@
 """What all tasks do alike with a tokenizer: beginnings, continuations, and what is said of them."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 
 from transformers import PreTrainedTokenizerBase
 
@@ -32,12 +33,21 @@ def beginning(tokenizer: PreTrainedTokenizerBase, *, bos: bool) -> tuple[int, ..
     return () if tokenizer.bos_token_id is None else (int(tokenizer.bos_token_id),)
 
 
-def longest(max_length: int | None, positions: int) -> int:
+def longest(max_length: int | None, positions: int, *, least: int = 1) -> int:
     """Return how many tokens a row may have.
 
     Raises:
-        ConfigError: the recipe allows more than the base can read.
+        ConfigError: the recipe allows more than the base can read, or less than `least`.
     """
+    if max_length is not None and max_length < least:
+        raise ConfigError(
+            "CFG-RANGE",
+            "too short for any text",
+            at="task.max_length",
+            got=max_length,
+            expected=f"at least {least}",
+            fix="raise task.max_length, or leave it out",
+        )
     if max_length is not None and max_length > positions:
         raise ConfigError(
             "CFG-RANGE",
@@ -60,6 +70,29 @@ def over_length(place: str, tokens: int, most: int) -> DataError:
         expected=f"at most {most:,}",
         fix="set task.too_long=truncate to cut and count such texts, or shorten them",
     )
+
+
+def fitting(text: str, most: int, length: Callable[[str], int], *, place: str) -> str:
+    """Return the longest beginning of `text` of which `length` makes at most `most` tokens.
+
+    Raises:
+        DataError: not even its first character fits (DATA-TRUNC).
+    """
+
+    def start(end: int) -> str:
+        return text[:end].rstrip()
+
+    end = bisect_right(range(len(text) + 1), most, key=lambda end: length(start(end))) - 1
+    if not start(max(end, 0)):
+        raise DataError(
+            "DATA-TRUNC",
+            "the prompt leaves no room for its text",
+            at=place,
+            got=f"{length(''):,} tokens without the text",
+            expected=f"fewer than {most:,}",
+            fix="raise task.max_length, or shorten the template, the question or the examples",
+        )
+    return start(end)
 
 
 def without_token(place: str, text: str) -> DataError:

@@ -118,14 +118,14 @@ class Windows:
                 Window(
                     tokens=(*head, *(token for token, _ in part), *tail),
                     first=len(head),
-                    spans=tuple(self._bare(row.context, *span) for _, span in part),
+                    spans=tuple(bare(row.context, *span) for _, span in part),
                     none_at=None if self.none_token is None else len(part),
                 )
             )
         return windows
 
-    @staticmethod
-    def _bare(context: str, start: int, end: int) -> tuple[int, int]:
-        """Return a token's characters without the spaces around its word."""
-        text = context[start:end]
-        return start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
+
+def bare(context: str, start: int, end: int) -> tuple[int, int]:
+    """Return characters `start` to `end` without the spaces at their edges."""
+    text = context[start:end]
+    return start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())

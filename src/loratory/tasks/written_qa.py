@@ -21,10 +21,17 @@ from loratory.metrics.predictions import Prediction
 from loratory.metrics.written_answers import evaluate_written_answers
 from loratory.models.network import Network
 from loratory.recipe.schema import WrittenQATask
-from loratory.tasks.prompt import Template, shared_length
+from loratory.tasks.prompt import Template
 from loratory.tasks.questions import as_questions, right_texts
 from loratory.tasks.task import Output, Scores, Writing, Written
-from loratory.tasks.tokens import beginning, longest, over_length, reserved_notes, token_ids
+from loratory.tasks.tokens import (
+    beginning,
+    fitting,
+    longest,
+    over_length,
+    reserved_notes,
+    token_ids,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ class WrittenQA:
         self.no_answer = section.no_answer
         self.too_long = section.too_long
         self.beginning = beginning(tokenizer, bos=section.bos)
-        self.max_length = longest(section.max_length, positions)
+        least = len(self.beginning) + section.decoding.max_new_tokens + 1
+        self.max_length = longest(section.max_length, positions, least=least)
         self.end = int(tokenizer.eos_token_id)
         self.writing = Writing(section.decoding, (self.end,))
 
@@ -74,7 +82,7 @@ class WrittenQA:
         learned, asked = [], []
         for row, found in zip(rows, self._asked(rows), strict=True):
             part = found
-            if self._length(found) > self.max_length:
+            if len(found.prompt) > self._room(found):
                 part = self._cut(row, found)
                 truncated += 1
             prompt, answer = part.prompt, part.answer
@@ -83,7 +91,7 @@ class WrittenQA:
                 EncodedRow((prompt, answer), positions, (*answer, self.end)),
             )
             asked.append((EncodedRow((prompt,), (), ()),))
-        texts = [(row.question + row.context, row.place) for row in rows]
+        texts = [(f"{row.question}\n{row.context}", row.place) for row in rows]
         notes = reserved_notes(self.tokenizer, texts)
         return Encoding(tuple(learned), tuple(asked), truncated, notes, asked_loss=False)
 
@@ -116,37 +124,38 @@ class WrittenQA:
 
     def _asked(self, rows: Sequence[QuestionRow]) -> list[_Asked]:
         prompts = [self._prompt(row.context, row.question) for row in rows]
-        wholes = [
-            prompt + self.template.gap + (row.answers[0].text if row.answers else self.no_answer)
-            for prompt, row in zip(prompts, rows, strict=True)
+        answers = [
+            self.template.gap + (row.answers[0].text if row.answers else self.no_answer)
+            for row in rows
         ]
+        wholes = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
         found = []
-        for prompt, whole in zip(
-            token_ids(self.tokenizer, prompts), token_ids(self.tokenizer, wholes), strict=True
+        for prompt, answer, whole in zip(
+            *(token_ids(self.tokenizer, texts) for texts in (prompts, answers, wholes)), strict=True
         ):
-            # Where prompt and answer melt into one token, it belongs to the answer.
-            same = shared_length(prompt, whole)
-            found.append(_Asked((*self.beginning, *prompt[:same]), tuple(whole[same:])))
+            # Where the two would melt into one token, the prompt stays what it is without an
+            # answer: that is how it is asked.
+            parts = whole[: len(prompt)] == prompt
+            learned = whole[len(prompt) :] if parts else answer
+            found.append(_Asked((*self.beginning, *prompt), tuple(learned)))
         return found
 
     def _prompt(self, context: str, question: str) -> str:
         return self.template.filled({"context": context, "question": question})
 
-    def _length(self, asked: _Asked) -> int:
-        """Return the tokens of the prompt, and of the longer of its answer and what is written."""
-        most = self.writing.decoding.max_new_tokens
-        return len(asked.prompt) + max(len(asked.answer), most)
+    def _room(self, asked: _Asked) -> int:
+        """Return the tokens that its answer, and what is written, leave to the prompt."""
+        return self.max_length - max(len(asked.answer), self.writing.decoding.max_new_tokens)
 
     def _cut(self, row: QuestionRow, asked: _Asked) -> _Asked:
         """Return the row with the end of its context left out."""
-        too_much = self._length(asked) - self.max_length
-        context = row.context
-        while self.too_long == "truncate" and too_much > 0 and context:
-            # Each round drops at least what is too much, a token being a character or more.
-            context = context[: max(0, len(context) - too_much)].rstrip()
-            (prompt,) = token_ids(self.tokenizer, [self._prompt(context, row.question)])
-            asked = _Asked((*self.beginning, *prompt), asked.answer)
-            too_much = self._length(asked) - self.max_length
-        if too_much > 0:
-            raise over_length(row.place, self._length(asked), self.max_length)
-        return asked
+        most = self._room(asked)
+        if self.too_long == "refuse":
+            raise over_length(row.place, len(asked.prompt), most)
+
+        def prompt(context: str) -> tuple[int, ...]:
+            (tokens,) = token_ids(self.tokenizer, [self._prompt(context, row.question)])
+            return (*self.beginning, *tokens)
+
+        kept = fitting(row.context, most, lambda text: len(prompt(text)), place=row.place)
+        return _Asked(prompt(kept), asked.answer)
