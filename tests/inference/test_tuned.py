@@ -5,11 +5,13 @@ import json
 import pytest
 from safetensors.torch import load_file, save_file
 
+from loratory import pipeline
 from loratory.errors import DataError, ModelError, NumericsError, RunError
 from loratory.inference.tuned import load_run, untrained
 from loratory.methods.trained import trained_tensors
 from loratory.recipe.load import load_recipe
 from loratory.runs.manifest import MANIFEST, write_manifest
+from loratory.train import compute
 
 LABELS = ("negative", "positive")
 ADAPTER = "adapter_model.safetensors"
@@ -126,3 +128,22 @@ def test_a_base_that_has_changed_since_is_refused(copied_run):
     with pytest.raises(ModelError, match=r"ADAPTER-BASE.*expected 0000") as caught:
         load_run(copied_run)
     assert caught.value.exit_code == 8
+
+
+@pytest.mark.parametrize(("kind", "precision"), [("full", "float32"), ("none", "bfloat16")])
+def test_what_trains_in_full_is_float32_also_where_bfloat16_is_faster(
+    film_recipe, tmp_path, monkeypatch, kind, precision
+):
+    """Also when it is loaded by what its environment says of it."""
+    monkeypatch.setattr(compute, "_bfloat16_is_faster", lambda *_: True)
+    recipe, method = tmp_path / "small.yaml", "method: {r: 4, lora_dropout: 0.1}"
+    recipe.write_text(film_recipe.read_text().replace(method, f"method: {{kind: {kind}}}"))
+    settings = ["training.precision=auto", "training.learning_rate=1e-3", "training.epochs=1"]
+    run = pipeline.train(load_recipe(recipe, settings), out=tmp_path / "run")
+    tuned = load_run(run.path)
+    assert tuned.compute.precision == precision
+    assert json.loads((run.path / "environment.json").read_text())["compute"]["precision"] == (
+        precision
+    )
+    head = tuned.base.network.get_submodule("score")
+    assert str(head.weight.dtype) == "torch.float32"

@@ -1,6 +1,6 @@
 """Answer rows: similar lengths together, so many tokens at once, results in the rows' order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ from loratory.batching.flat import flatten
 from loratory.batching.plan import split_by_tokens
 from loratory.batching.rows import EncodedRow, Encoding, total_tokens
 from loratory.inference.generate import generate
+from loratory.inference.side_by_side import side_by_side
 from loratory.models.network import Network
 from loratory.tasks.task import Output, Task, Writing
 
@@ -29,61 +30,79 @@ class Answers:
     """Tokens that were read or written."""
 
 
-@torch.inference_mode()
 def answer_rows(
     network: Network,
     task: Task,
     encoding: Encoding,
     *,
     tokens_at_once: int,
+    threads: int = 1,
     watch: Watch = lambda _: None,
 ) -> Answers:
     """Return the network's answers to an encoded split; `watch` hears of each part, in pieces.
 
-    Which pieces are computed together is a pure function of their lengths.
+    Which pieces are computed together is a pure function of their lengths. With several `threads`
+    each computes parts of its own.
     """
     network.eval()
     pieces = {id(piece): piece for asked in encoding.asked for piece in asked}
     rows = list(pieces.values())
+    passes = _Passes(network, task, tokens_at_once, threads)
     if task.writing is not None:
         outputs, tokens = _written(network, task.writing, rows, tokens_at_once, watch)
     else:
-        outputs, tokens = [None] * len(rows), total_tokens(rows)
-        total, count = _passes(network, task, rows, tokens_at_once, (outputs, watch))
+        outputs, loss = passes.read(rows, watch)
+        tokens = total_tokens(rows)
     if task.writing is not None or not encoding.asked_loss:
-        total, count = _passes(network, task, encoding.rows, tokens_at_once, None)
+        loss = passes.loss(encoding.rows)
         tokens += total_tokens(encoding.rows)
     found = dict(zip(pieces, outputs, strict=True))
     return Answers(
-        [[found[id(piece)] for piece in asked] for asked in encoding.asked],
-        total / max(count, 1),
-        tokens,
+        [[found[id(piece)] for piece in asked] for asked in encoding.asked], loss, tokens
     )
 
 
-def _passes(
-    network: Network,
-    task: Task,
-    rows: Sequence[EncodedRow],
-    tokens_at_once: int,
-    read: tuple[list[Output], Watch] | None,
-) -> tuple[float, int]:
-    """Pass over `rows` once; return the loss and its count, and fill in the outputs to `read`."""
-    order = sorted(range(len(rows)), key=lambda number: (len(rows[number]), number))
-    lengths = [len(rows[number]) for number in order]
-    total, count = 0.0, 0
-    for part in split_by_tokens(lengths, tokens_at_once):
-        numbers = order[part]
-        batch = flatten([rows[number] for number in numbers], network.device)
-        hidden = network(batch)
-        loss = task.loss(network, hidden, batch)
-        total, count = total + float(loss.total), count + loss.count
-        if read is not None:
-            outputs, watch = read
-            for number, found in zip(numbers, task.predict(network, hidden, batch), strict=True):
-                outputs[number] = found
+@dataclass(frozen=True)
+class _Passes:
+    """Passes over rows, part by part, nothing kept but what is asked for."""
+
+    network: Network
+    task: Task
+    tokens_at_once: int
+    threads: int
+
+    def read(self, rows: Sequence[EncodedRow], watch: Watch) -> tuple[list[Output], float]:
+        """Return the task's output for each row, and the mean loss."""
+        outputs: list[Output] = [None] * len(rows)
+        total, count = 0.0, 0
+        for numbers, (part, units, found) in self._parts(rows, self.task.predict):
+            total, count = total + part, count + units
+            for number, output in zip(numbers, found, strict=True):
+                outputs[number] = output
             watch(len(numbers))
-    return total, count
+        return outputs, total / max(count, 1)
+
+    def loss(self, rows: Sequence[EncodedRow]) -> float:
+        """Return the mean loss."""
+        parts = [part for _, part in self._parts(rows, lambda *_: [])]
+        return sum(total for total, _, _ in parts) / max(sum(units for _, units, _ in parts), 1)
+
+    def _parts(
+        self, rows: Sequence[EncodedRow], predict: Callable[..., list[Output]]
+    ) -> Iterator[tuple[list[int], tuple[float, int, list[Output]]]]:
+        """Yield the numbers of rows computed together; their loss, its count and their outputs."""
+        order = sorted(range(len(rows)), key=lambda number: (len(rows[number]), number))
+        cuts = split_by_tokens([len(rows[number]) for number in order], self.tokens_at_once)
+        parts = [order[cut] for cut in cuts]
+
+        @torch.inference_mode()
+        def compute(numbers: list[int]) -> tuple[float, int, list[Output]]:
+            batch = flatten([rows[number] for number in numbers], self.network.device)
+            hidden = self.network(batch)
+            loss = self.task.loss(self.network, hidden, batch)
+            return float(loss.total), loss.count, predict(self.network, hidden, batch)
+
+        yield from zip(parts, side_by_side(compute, parts, threads=self.threads), strict=True)
 
 
 def _written(

@@ -79,7 +79,8 @@ class Tuned:
             self.base.network,
             self.task,
             encoding,
-            tokens_at_once=self.compute.micro_batch_tokens,
+            tokens_at_once=self.compute.tokens_at_once,
+            threads=self.compute.threads if self.compute.device.type == "cpu" else 1,
             watch=watch,
         )
         pairs = zip(rows, answers.outputs, strict=True)

@@ -32,6 +32,11 @@ class Compute:
     micro_batch_tokens: int
 
     @property
+    def tokens_at_once(self) -> int:
+        """Tokens computed at once where nothing is kept for a backward pass."""
+        return 2 * self.micro_batch_tokens
+
+    @property
     def precision(self) -> str:
         """The number format's name, such as `float32`."""
         return str(self.dtype).removeprefix("torch.")
