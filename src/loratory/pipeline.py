@@ -7,17 +7,17 @@ folder is enough: `resume` makes the same objects again and hands them to the sa
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
 from loratory.errors import ConfigError, RunInterruptedError
-from loratory.inference.result import UNTUNED, RunInput, run_result
-from loratory.inference.tuned import Evaluation, Tuned, load_run, untrained
+from loratory.inference.looks import Looks
+from loratory.inference.result import RunInput, run_result
+from loratory.inference.tuned import Tuned, load_run, untrained
 from loratory.methods.apply import save_trained
 from loratory.methods.trained import (
     load_trained,
@@ -25,7 +25,6 @@ from loratory.methods.trained import (
     trained_parameters,
     trained_tensors,
 )
-from loratory.metrics.predictions import read_predictions, write_predictions
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.report.write import write_report
@@ -37,9 +36,8 @@ from loratory.runs.json_files import read_json, write_json
 from loratory.runs.log import RunLog, read_events
 from loratory.runs.published import open_published, publish_folder
 from loratory.tasks.given import given_rows
-from loratory.tasks.task import Settling
 from loratory.train.checkpoint import TrainState, read_trained
-from loratory.train.fit import Fit, Tell, Validation
+from loratory.train.fit import Fit
 from loratory.train.loop import Plan
 from loratory.train.stop import stop_signals
 
@@ -136,10 +134,10 @@ def _run(
         tell("start" if is_new else "continue", **_outline(tuned, given, plan))
         for note in notes:
             tell("warning", message=note)
-        if tuned.recipe.training.score_untuned:
-            _score_untuned(tuned, given, folder, tell)
-        validation = _validation(tuned, given, folder, tell)
-        fit = Fit(tuned.base.network, tuned.task, plan, folder, tell, validation, stop_asked)
+        looks = Looks(tuned, given, folder, tell)
+        looks.before_training()
+        network, validation = tuned.base.network, looks.validation()
+        fit = Fit(network, tuned.task, plan, folder, tell, validation, stop_asked)
         state = fit.run()
         tell(
             "stop",
@@ -150,13 +148,9 @@ def _run(
         if not state.finished:
             raise _interrupted(folder, state, plan)
         _keep_best(tuned, folder)
-        epoch = state.step / max(plan.steps_per_epoch, 1)
-        tuned = _settled(tuned, given, folder, tell, step=state.step, epoch=epoch)
-        if "test" in given.encodings:
-            found = _evaluate(tuned, given, "test", tell, step=state.step, epoch=epoch)
-            write_predictions(folder.predictions("test"), found.predictions)
+        looks.after_training(step=state.step, epoch=state.step / max(plan.steps_per_epoch, 1))
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
-    tuned.base.network.to("meta")
+    network.to("meta")
     result = run_result(tuned, given, folder, state, read_events(folder.log))
     write_json(folder.result, result)
     write_report(folder.path)
@@ -175,48 +169,6 @@ def _outline(tuned: Tuned, given: RunInput, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _validation(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> Validation | None:
-    """Return how to look at the validation rows, None where there are none."""
-    if "validation" not in given.encodings:
-        return None
-
-    def evaluate(step: int, epoch: float) -> tuple[dict[str, float], Callable[[], None]]:
-        found = _evaluate(tuned, given, "validation", tell, step=step, epoch=epoch)
-        path = folder.predictions("validation")
-        return found.scores.metrics, lambda: write_predictions(path, found.predictions)
-
-    return Validation(tuned.recipe.training.select or tuned.task.main_metric, evaluate)
-
-
-def _evaluate(
-    tuned: Tuned, given: RunInput, split: str, tell: Tell, *, step: int, epoch: float
-) -> Evaluation:
-    before = time.perf_counter()
-    found = tuned.evaluate(given.dataset.rows(split), given.encodings[split])
-    tell(
-        "evaluation",
-        step=step,
-        epoch=epoch,
-        split=split,
-        seconds=time.perf_counter() - before,
-        tokens=found.tokens,
-        **{"eval/loss": found.loss},
-        **{f"eval/{name}": value for name, value in found.scores.metrics.items()},
-    )
-    return found
-
-
-def _score_untuned(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> None:
-    """Keep what the base says before anything is trained; once, also when the run goes on."""
-    for split in ("validation", "test"):
-        path = folder.predictions(f"{UNTUNED}-{split}")
-        if split in given.encodings and not path.is_file():
-            before = time.perf_counter()
-            found = tuned.evaluate(given.dataset.rows(split), given.encodings[split])
-            write_predictions(path, found.predictions)
-            tell("untuned", split=split, seconds=time.perf_counter() - before, tokens=found.tokens)
-
-
 def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
     """Put the best weights, or the last where nothing was compared, into network and adapter."""
     best = open_published(folder.best)
@@ -227,22 +179,6 @@ def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
         save_trained(tuned.base, tuned.recipe.method, target, heads=tuned.task.heads)
 
     publish_folder(folder.adapter, fill, info={})
-
-
-def _settled(
-    tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell, *, step: int, epoch: float
-) -> Tuned:
-    """Choose what the task leaves to rows kept aside, and answer the validation rows by it."""
-    if "threshold" not in given.encodings or not isinstance(tuned.task, Settling):
-        return tuned
-    found = _evaluate(tuned, given, "threshold", tell, step=step, epoch=epoch)
-    values = tuned.task.settle(found.predictions)
-    write_json(folder.settled, values)
-    task = tuned.task.settled(values)
-    path = folder.predictions("validation")
-    if path.is_file():
-        write_predictions(path, [task.decided(line) for line in read_predictions(path)])
-    return replace(tuned, task=task)
 
 
 def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:

@@ -142,6 +142,7 @@ def test_no_row_sees_another(lm, words):
 def test_one_path_serves_all_words_only_where_all_are_of_one_token(lm):
     rows = rows_of(5)
     assert [len(asked) for asked in task_of(lm).encode(rows).asked] == [1] * 5
+    assert [len(a) for a in task_of(lm, score="calibrated").encode(rows).asked] == [2] * 5
     for words in (SEVERAL, ("the", "and", "dull")):
         task = task_of(lm, words=words)
         assert not task.at_once

@@ -14,9 +14,11 @@ from loratory.inference.tuned import Tuned
 from loratory.methods.trained import parameter_counts
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.predictions import read_predictions
+from loratory.metrics.written_answers import WrittenScores
 from loratory.runs.environment import peak_memory_mb
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
+from loratory.tasks.written_qa import CUT
 from loratory.train.checkpoint import TrainState
 
 UNTUNED = "untuned"
@@ -71,6 +73,8 @@ def run_result(
         "task": tuned.recipe.task.kind,
         "main_metric": tuned.recipe.training.select or tuned.task.main_metric,
         "settled": read_json(folder.settled) if folder.settled.is_file() else {},
+        "cut": {name: found["cut"] for name, found in evaluation.items()},
+        "signature": next((found["signature"] for found in evaluation.values()), None),
         "windows": {name: _pieces(found) for name, found in given.encodings.items()},
         "base": tuned.recipe.base,
         "seed": tuned.recipe.seed,
@@ -91,7 +95,7 @@ def warnings(given: RunInput) -> list[str]:
         found += [f"{split}: {note}" for note in encoding.notes]
         if encoding.truncated:
             found.append(f"{split}: {encoding.truncated} texts were cut at task.max_length")
-    if given.encodings.keys() == {"train"}:
+    if not given.encodings.keys() & {"validation", "test"}:
         found.append(
             "no rows were held out, so nothing is known of the quality: set data.holdout, "
             "data.validation or data.test"
@@ -122,6 +126,8 @@ def _evaluation(
         "loss": event.get("eval/loss"),
         "seconds": event.get("seconds"),
         "tokens": event.get("tokens"),
+        "cut": sum(line.scores.get(CUT, 0.0) > 0 for line in lines),
+        "signature": scores.signature if isinstance(scores, WrittenScores) else None,
     }
 
 

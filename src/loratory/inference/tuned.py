@@ -57,10 +57,14 @@ class Tuned:
 
     def predict_rows(self, rows: Sequence[AnyRow]) -> list[Prediction]:
         """Return a prediction for each of the rows, whose right answers nobody knows."""
+        return [replace(line, target=None) for line in self.answer(rows)]
+
+    def answer(self, rows: Sequence[AnyRow]) -> list[Prediction]:
+        """Return a prediction for each of the rows, beside its right answers."""
         if not rows:
             return []
         predictions, _ = self._answer(rows, self.task.encode(rows), lambda _: None)
-        return [replace(line, target=None) for line in predictions]
+        return predictions
 
     def evaluate(
         self,

@@ -58,9 +58,7 @@ def evaluate_classification(
     )
 
 
-def _number(
-    numbers: dict[str, int], line: Prediction, label: str | tuple[str, ...] | None
-) -> int:
+def _number(numbers: dict[str, int], line: Prediction, label: str | tuple[str, ...] | None) -> int:
     if label is None:
         raise DataError("EVAL-MISSING", "a row has no target to score", at=line.id, fix=_FIX)
     if not isinstance(label, str) or label not in numbers:

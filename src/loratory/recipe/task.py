@@ -181,6 +181,19 @@ class Decoding(Section):
     """Above 1 tokens that were there before become less likely (Keskar et al. 2019)."""
 
 
+class Probe(Section):
+    """A question asked before and after tuning, beside the rows and never scored."""
+
+    context: Annotated[StrictStr, Field(min_length=1)]
+    """What the question is about."""
+
+    question: Annotated[StrictStr, Field(min_length=1)]
+    """The question."""
+
+    answer: StrictStr
+    """The right answer, shown beside the model's."""
+
+
 class WrittenQATask(Section):
     """Write the answer to a question about a context, token by token."""
 
@@ -197,6 +210,9 @@ class WrittenQATask(Section):
 
     decoding: Decoding = Decoding()
     """How answers are written."""
+
+    probes: tuple[Probe, ...] = ()
+    """Questions of one's own, asked before and after tuning and shown in the report."""
 
     max_length: Whole | None = None
     """Tokens of a prompt and its answer; absent: as many as the base has positions."""

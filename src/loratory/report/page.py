@@ -15,7 +15,7 @@ from loratory.report.headline import headline
 from loratory.report.notes import notes
 from loratory.report.plots import ANSWERS, TRAINING
 from loratory.report.record import RunRecord
-from loratory.report.samples import sheets
+from loratory.report.samples import probe_sheets, sheets
 from loratory.report.tables import costs, data_table, score_table, text_tables
 
 _LABELLED = ('"a sentence of your own"', "rows.jsonl")
@@ -59,7 +59,7 @@ def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, 
         training_plots=[plots[name] for name in TRAINING if name in plots],
         answer_plots=[plots[name] for name in ANSWERS if name in plots],
         split=record.split,
-        sheets=sheets(account, record.split or ""),
+        sheets=[*sheets(account, record.split or ""), *probe_sheets(record)],
         text_tables=text_tables(account.lines) if isinstance(account, TextAccount) else [],
         data=data_table(record),
         commands=_commands(record),

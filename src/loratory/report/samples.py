@@ -8,6 +8,7 @@ from typing import assert_never
 from loratory.metrics.predictions import Prediction
 from loratory.report.account import Account, Answer, ClassAccount, QuestionAccount, TextAccount
 from loratory.report.formats import NOTHING, count, percent, probability
+from loratory.report.record import RunRecord
 
 _MOST = 20
 _LONGEST_TEXT = 320
@@ -64,6 +65,29 @@ def sheets(account: Account | None, split: str) -> list[Sheet]:
     return [sheet for sheet in found if sheet.samples]
 
 
+def probe_sheets(record: RunRecord) -> list[Sheet]:
+    """Return what was asked before and after tuning, both answers beside the right one."""
+    before, after = (record.predictions.get(name, []) for name in ("untuned-probes", "probes"))
+    contexts = record.setting("task", "probes") or []
+    samples = [
+        Sample(
+            mark="",
+            text=f"{probe['context']} {old.text}",
+            cut=0,
+            sayings=(
+                Saying("before", *_said(old.prediction)),
+                Saying("after", *_said(new.prediction)),
+                Saying("right", tuple(map(_shortened, new.target or ()))),
+            ),
+            id=new.id,
+        )
+        for probe, old, new in zip(contexts, before, after, strict=False)
+    ]
+    note = "Questions of the recipe, answered by the untuned base and by this model; not scored."
+    title = "Asked before and after tuning"
+    return [Sheet(title, note, tuple(samples), asked=True)] if samples else []
+
+
 def _wrong_classes(lines: Sequence[Prediction], split: str) -> Sheet:
     wrong = [line for line in lines if line.target not in (None, line.prediction)]
     wrong.sort(key=_sureness, reverse=True)
@@ -117,13 +141,18 @@ def _answered(answer: Answer, mark: str) -> Sample:
     return _sample(
         answer.line,
         mark,
-        Saying("answer", (_shortened(given),) if given else (), "" if given else _NO_ANSWER),
+        Saying("answer", *_said(given)),
         Saying(
             "right",
             tuple(map(_shortened, right[:_MOST_RIGHT])),
             (f"and {more} more" if more > 0 else "") if right else _NO_ANSWER,
         ),
     )
+
+
+def _said(answer: str) -> tuple[tuple[str, ...], str]:
+    """Return the texts and the remark of what a model answered."""
+    return ((_shortened(answer),), "") if answer else ((), _NO_ANSWER)
 
 
 def _sample(line: Prediction, mark: str, *sayings: Saying) -> Sample:

@@ -3,8 +3,8 @@
 from loratory.data.aside import with_kept_aside
 from loratory.data.checks import refuse_unanswerable
 from loratory.data.load import load_dataset
-from loratory.data.rows import Dataset
-from loratory.recipe.schema import Recipe, SpanQATask, task_labels
+from loratory.data.rows import Answer, Dataset, QuestionRow
+from loratory.recipe.schema import Recipe, SpanQATask, WrittenQATask, task_labels
 from loratory.tasks.make import completed
 
 
@@ -33,3 +33,19 @@ def check_rows(recipe: Recipe, dataset: Dataset) -> None:
     if isinstance(recipe.task, SpanQATask) and not recipe.task.unanswerable:
         for rows in dataset.splits.values():
             refuse_unanswerable(rows)
+
+
+def probe_rows(recipe: Recipe) -> list[QuestionRow]:
+    """Return the questions that are asked before and after training, as rows."""
+    if not isinstance(recipe.task, WrittenQATask):
+        return []
+    return [
+        QuestionRow(
+            id=f"probe/{number}",
+            question=probe.question,
+            context=probe.context,
+            answers=(Answer(probe.answer, probe.context.find(probe.answer)),),
+            place=f"task.probes[{number}]",
+        )
+        for number, probe in enumerate(recipe.task.probes)
+    ]

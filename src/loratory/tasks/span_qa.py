@@ -109,10 +109,12 @@ class SpanQA:
             )
         )
         if lost:
-            notes.append(f"{lost} questions have their answer in no window and teach nothing")
+            notes.append(
+                f"questions whose answer is whole in no window, which teach nothing: {lost}"
+            )
         if long:
             notes.append(
-                f"{long} answers are longer than task.max_answer_tokens and cannot be given whole"
+                f"answers longer than task.max_answer_tokens, which cannot be given whole: {long}"
             )
         return Encoding(tuple(learned), tuple(asked), 0, tuple(notes))
 
@@ -184,10 +186,15 @@ class SpanQA:
         return question_baselines(as_questions(rows), version=self.version)
 
     def settle(self, predictions: Sequence[Prediction]) -> dict[str, float]:
-        """Return the probability of no answer above which there is none, best by F1 on these."""
+        """Return the probability of no answer above which there is none, best by F1 on these.
+
+        Nothing is chosen where all questions have the same probability.
+        """
         golds = right_answers(predictions)
         spans = {line.id: _best_span(line) for line in predictions}
         none = {line.id: line.scores[NO_ANSWER] for line in predictions}
+        if len({*none.values()}) == 1:
+            return {}
         return {_THRESHOLD: best_threshold(golds, spans, none)}
 
     def settled(self, values: Mapping[str, float]) -> Self:

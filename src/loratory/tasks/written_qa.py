@@ -42,6 +42,10 @@ class _Asked:
     answer: tuple[int, ...]
 
 
+CUT = "cut"
+"""The score that says, by 1, that an answer came to no end within the limit."""
+
+
 class WrittenQA:
     """Write the answer to a question about a context."""
 
@@ -108,7 +112,7 @@ class WrittenQA:
         """Return the answer as text, with the log-probability of its tokens."""
         (written,) = outputs
         text = str(self.tokenizer.decode([*written.tokens], skip_special_tokens=True)).strip()
-        scores = {"log_probability": written.log_probability, "cut": float(written.cut)}
+        scores = {"log_probability": written.log_probability, CUT: float(written.cut)}
         return Prediction(row.id, row.question, right_texts(row), text, scores)
 
     def score(self, predictions: Sequence[Prediction]) -> Scores:
