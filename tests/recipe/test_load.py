@@ -81,7 +81,7 @@ def test_the_quickstart_is_the_main_job():
     recipe = load_recipe("quickstart")
     assert (recipe.base, recipe.data.name) == ("smollm2-135m", "rotten_tomatoes")
     assert (recipe.data.limit.train, recipe.data.holdout.test) == (2000, 1066)
-    assert (recipe.method.r, recipe.training.learning_rate) == (8, 5e-4)
+    assert (recipe.method.r, recipe.training.learning_rate) == (8, 1e-3)
 
 
 def test_overrides_are_texts_or_a_mapping():

@@ -7,7 +7,7 @@ import pytest
 from loratory.data.aside import KEPT_ASIDE
 from loratory.errors import DataError
 from loratory.recipe.schema import Recipe
-from loratory.tasks.given import check_rows, given_rows
+from loratory.tasks.given import check_rows, given_rows, probe_rows
 
 
 def recipe_of(task, **data):
@@ -110,3 +110,24 @@ def test_without_a_threshold_no_row_is_kept_aside(questions):
     for task in ({"kind": "span_qa"}, {"kind": "written_qa"}):
         _, dataset = given_rows(recipe_of(task, train=train))
         assert dataset.splits.keys() == {"train"}
+
+
+def test_rows_that_are_shown_solved_are_not_trained_on(reviews):
+    task = {"kind": "label_words", "shots": 3}
+    recipe, dataset = given_rows(recipe_of(task, train=reviews))
+    shown = {example.text for example in recipe.task.examples}
+    assert len(shown) == 3
+    assert len(dataset.rows("train")) == 9
+    assert not shown & {row.text for row in dataset.rows("train")}
+    again, same = given_rows(recipe)
+    assert again.task.examples == recipe.task.examples
+    assert same.digest == dataset.digest
+
+
+def test_probes_are_questions_with_their_answers():
+    probe = {"context": "the coach was proud", "question": "who?", "answer": "the coach"}
+    recipe = recipe_of({"kind": "written_qa", "probes": (probe,)}, train="questions.json")
+    (row,) = probe_rows(recipe)
+    assert (row.question, row.context) == ("who?", "the coach was proud")
+    assert [(answer.text, answer.start) for answer in row.answers] == [("the coach", 0)]
+    assert probe_rows(recipe_of({"kind": "span_qa"}, train="questions.json")) == []

@@ -1,17 +1,26 @@
 """A recipe's rows, and the recipe with what it had left to them."""
 
+from dataclasses import replace
+
 from loratory.data.aside import with_kept_aside
 from loratory.data.checks import refuse_unanswerable
 from loratory.data.load import load_dataset
 from loratory.data.rows import Answer, Dataset, QuestionRow
-from loratory.recipe.schema import Recipe, SpanQATask, WrittenQATask, task_labels
+from loratory.recipe.schema import (
+    LabelWordsTask,
+    Recipe,
+    SpanQATask,
+    WrittenQATask,
+    task_labels,
+)
 from loratory.tasks.make import completed
 
 
 def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
     """Return the recipe with a complete task section, and its rows, split by split.
 
-    Where a task chooses a threshold, the rows it does so on are a split of their own.
+    Where a task chooses a threshold, the rows it does so on are a split of their own; the training
+    rows that stand solved before each prompt are not trained on, for they would see their answer.
 
     Raises:
         DataError, ResourceError, SecurityError: as `load_dataset`.
@@ -21,7 +30,16 @@ def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
     check_rows(recipe, dataset)
     if isinstance(task, SpanQATask) and task.unanswerable:
         dataset = with_kept_aside(dataset, task.threshold_rows)
-    return recipe.model_copy(update={"task": completed(task, dataset)}), dataset
+    task = completed(task, dataset)
+    if isinstance(task, LabelWordsTask) and task.shots:
+        dataset = _without_examples(dataset, task)
+    return recipe.model_copy(update={"task": task}), dataset
+
+
+def _without_examples(dataset: Dataset, task: LabelWordsTask) -> Dataset:
+    shown = {example.text for example in task.examples}
+    train = tuple(row for row in dataset.rows("train") if row.text not in shown)
+    return replace(dataset, splits={**dataset.splits, "train": train})
 
 
 def check_rows(recipe: Recipe, dataset: Dataset) -> None:
