@@ -16,7 +16,7 @@ from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json, write_json
 
 KEPT = Path(__file__).parent.parent / "docs" / "runs"
-_FACTS = ("versions", "processor", "cores", "memory_mb", "compute", "digests")
+_FACTS = ("versions", "processor", "gpu", "cores", "memory_mb", "compute", "digests")
 _ABSOLUTE = re.compile(r"(?<![\w.~/:*)])(?:/[\w.~+@-]+){2,}/?")
 
 

@@ -185,6 +185,7 @@ def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:
     start = save(trained_tensors(tuned.base.network))
     compute = tuned.compute
     return environment() | {
+        "gpu": compute.gpu,
         "compute": {
             "device": compute.device.type,
             "precision": compute.precision,

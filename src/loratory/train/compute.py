@@ -32,6 +32,11 @@ class Compute:
     micro_batch_tokens: int
 
     @property
+    def gpu(self) -> str | None:
+        """The GPU's name, where one is used."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
+
+    @property
     def tokens_at_once(self) -> int:
         """Tokens computed at once where nothing is kept for a backward pass."""
         return 2 * self.micro_batch_tokens
