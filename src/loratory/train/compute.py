@@ -56,12 +56,14 @@ def choose_compute(training: TrainingSection, width: int) -> Compute:
         ConfigError: the recipe asks for a GPU and there is none.
     """
     threads = training.threads or usable_cores()
-    torch.set_num_threads(threads)
+    # One thread alone is measured: two would wait for each other where the machine is busy.
+    torch.set_num_threads(1)
     device = _device(training.device)
     if training.precision == "auto":
         dtype = torch.bfloat16 if _bfloat16_is_faster(device, width) else torch.float32
     else:
         dtype = getattr(torch, training.precision)
+    torch.set_num_threads(threads)
     usual = (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // dtype.itemsize
     return Compute(device, dtype, threads, training.micro_batch_tokens or usual)
 
