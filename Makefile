@@ -13,10 +13,10 @@ quickstart: .venv/.runtime  ## train, evaluate and report on real film reviews
 	@.venv/bin/loratory train quickstart
 
 test: .venv/.dev  ## run the quick tests
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n logical --dist loadfile
 
 test-all: .venv/.dev  ## run every test, also the slow ones and those that need the package index
-	@.venv/bin/pytest -m ''
+	@.venv/bin/pytest -n logical --dist loadfile -m ''
 
 check: .venv/.dev  ## formatter, linter, type checker, import rules
 	@.venv/bin/ruff format --check .
