@@ -158,6 +158,7 @@ def test_a_result_says_what_was_measured_and_on_what(run_of, name):
     run = run_of(name)
     result = json.loads((run.path / "result.json").read_text())
     assert result["task"] == TASKS[name]["task.kind"]
+    assert result["score_rule"] == ("sum" if name == "label_words" else None)
     assert (result["main_metric"], result["stopped"]) == (MAIN[name], "finished")
     assert result["metrics"].keys() >= {MAIN[name]}
     assert result["intervals"].keys() <= result["metrics"].keys()

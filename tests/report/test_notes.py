@@ -25,3 +25,9 @@ def test_each_task_explains_its_own_metrics(record, spans, written, texts):
 
 def test_bleu_is_signed(written):
     assert f"BLEU's signature: {written.result.signature}." in notes(written)
+
+
+def test_the_rule_that_scores_label_words_is_named(record, changed):
+    for rule in ("sum", "mean", "calibrated"):
+        assert "A label word's score is the" in notes(changed(score_rule=rule))
+    assert "A label word's score" not in notes(record)

@@ -15,6 +15,7 @@ from loratory.methods.trained import parameter_counts
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.predictions import read_predictions
 from loratory.metrics.written_answers import WrittenScores
+from loratory.recipe.schema import LabelWordsTask
 from loratory.runs.environment import peak_memory_mb
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
@@ -50,6 +51,7 @@ def run_result(
     }
     split = next((name for name in _HEADLINE_ORDER if name in evaluation), None)
     headline = evaluation[split] if split else {"metrics": {}, "intervals": {}}
+    task = tuned.recipe.task
     looks = sum(e["event"] == "evaluation" and e["split"] == "validation" for e in events)
     return {
         "run": str(folder.path),
@@ -70,7 +72,8 @@ def run_result(
         "best_step": state.best_step,
         "stopped": next((e["reason"] for e in reversed(events) if e["event"] == "stop"), None),
         "labels": list(given.dataset.labels),
-        "task": tuned.recipe.task.kind,
+        "task": task.kind,
+        "score_rule": task.score if isinstance(task, LabelWordsTask) else None,
         "main_metric": tuned.recipe.training.select or tuned.task.main_metric,
         "settled": read_json(folder.settled) if folder.settled.is_file() else {},
         "cut": {name: found["cut"] for name, found in evaluation.items()},

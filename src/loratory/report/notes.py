@@ -12,6 +12,13 @@ _MEANINGS = {
     "tokenizer; bits per byte do not.",
 }
 
+_RULES = {
+    "sum": "A label word's score is the sum of its tokens' log-probabilities.",
+    "mean": "A label word's score is the mean of its tokens' log-probabilities.",
+    "calibrated": "A label word's score is the sum of its tokens' log-probabilities, less that after "
+    "a prompt without content.",
+}
+
 
 def notes(record: RunRecord) -> str:
     """Say what the numbers are that the headline's split has."""
@@ -19,6 +26,8 @@ def notes(record: RunRecord) -> str:
     found += [words for metric, words in _MEANINGS.items() if metric in record.evaluation.metrics]
     if record.scored_apart:
         found.append("BLEU-1, exact match and F1 are those of the answerable questions.")
+    if record.result.score_rule:
+        found.append(_RULES[record.result.score_rule])
     if any(baseline.name == UNTUNED for baseline in record.baselines):
         found.append("The untuned base is this model before training, scored in the same way.")
     if record.evaluation.intervals:

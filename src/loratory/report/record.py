@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator
 
@@ -101,6 +101,7 @@ class RunResult(BaseModel, frozen=True):
     windows: dict[str, int] = {}
     """Pieces that the rows of a split were read in."""
 
+    score_rule: Literal["sum", "mean", "calibrated"] | None = None
     signature: str | None = None
     """How BLEU was computed."""
 
