@@ -15,8 +15,8 @@ _MEANINGS = {
 _RULES = {
     "sum": "A label word's score is the sum of its tokens' log-probabilities.",
     "mean": "A label word's score is the mean of its tokens' log-probabilities.",
-    "calibrated": "A label word's score is the sum of its tokens' log-probabilities, less that after "
-    "a prompt without content.",
+    "calibrated": "A label word's score is the sum of its tokens' log-probabilities, less that "
+    "after a prompt without content.",
 }
 
 
