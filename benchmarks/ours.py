@@ -10,7 +10,6 @@ import torch
 
 from benchmarks.rows import write_tokens
 from loratory.inference.tuned import untrained
-from loratory.methods.apply import save_trained
 from loratory.methods.trained import trained_parameters
 from loratory.recipe.load import load_recipe
 from loratory.tasks.given import given_rows
@@ -35,12 +34,12 @@ def write_start(rows: Path) -> tuple[str, float]:
     tuned = untrained(recipe)
     network, task = tuned.base.network, tuned.task
     write_tokens(rows, dataset.splits, task)
-    save_trained(tuned.base, recipe.method, rows / "start", heads=task.heads)
+    tuned.method.save(tuned.base, rows / "start", heads=task.heads)
     generator = torch.Generator().manual_seed(0)
     for parameter in trained_parameters(network).values():
         stirred = torch.randn(parameter.shape, generator=generator) * _STIRRED
         parameter.data += stirred.to(parameter.device)
-    save_trained(tuned.base, recipe.method, rows / "check", heads=task.heads)
+    tuned.method.save(tuned.base, rows / "check", heads=task.heads)
     checked = dataset.rows("test")[:CHECKED_ROWS]
     return str(tuned.base.source.folder), tuned.evaluate(checked, task.encode(checked)).loss
 

@@ -18,7 +18,6 @@ from loratory.errors import ConfigError, RunInterruptedError
 from loratory.inference.looks import Looks
 from loratory.inference.result import RunInput, run_result
 from loratory.inference.tuned import Tuned, load_run, untrained
-from loratory.methods.apply import save_trained
 from loratory.methods.trained import (
     load_trained,
     parameter_counts,
@@ -123,16 +122,18 @@ def _run(
             log.write(event, **values)
             watch(event, values)
 
+        trained = trained_parameters(tuned.base.network)
         plan = Plan(
-            given.encodings["train"].rows if trained_parameters(tuned.base.network) else (),
+            given.encodings["train"].rows if trained else (),
             tuned.recipe.training,
             tuned.recipe.seed,
             tuned.compute.micro_batch_tokens,
+            {name: tuned.method.rate(name) for name in trained},
         )
         # To the log a start takes the place of everything before it.
         is_new = open_published(folder.last) is None
         tell("start" if is_new else "continue", **_outline(tuned, given, plan))
-        for note in notes:
+        for note in (*notes, *tuned.notes):
             tell("warning", message=note)
         looks = Looks(tuned, given, folder, tell)
         looks.before_training()
@@ -176,7 +177,7 @@ def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
         load_trained(tuned.base.network, read_trained(best.path))
 
     def fill(target: Path) -> None:
-        save_trained(tuned.base, tuned.recipe.method, target, heads=tuned.task.heads)
+        tuned.method.save(tuned.base, target, heads=tuned.task.heads)
 
     publish_folder(folder.adapter, fill, info={})
 

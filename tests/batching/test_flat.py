@@ -19,7 +19,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
-from loratory.methods.apply import apply_method
+from loratory.methods.make import make_method
 from loratory.methods.trained import trained_parameters
 from loratory.models.load import load_base
 from loratory.models.network import Network
@@ -98,7 +98,7 @@ def exact_norm(norm, hidden):
 def made_twins(request, layout, dtype):
     folder = request.getfixturevalue(f"{layout}_folder")
     base, generator = load_base(str(folder), dtype=dtype), torch.Generator().manual_seed(1)
-    apply_method(base.network, LoraMethod(r=4, lora_alpha=6), generator)
+    make_method(LoraMethod(r=4, lora_alpha=6)).apply(base, generator)
     section = ClassifyTask(labels=LABELS)
     task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(base.network, generator)

@@ -10,7 +10,7 @@ from loratory import pipeline
 from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
 from loratory.inference.tuned import load_run
-from loratory.methods import lora
+from loratory.methods.make import make_method
 from loratory.models.load import load_base
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import LoraMethod
@@ -25,9 +25,10 @@ ROWS = [
 
 def adapted(folder):
     """Return a network in float64 whose low-rank update is not zero."""
-    network = load_base(str(folder)).network
+    base = load_base(str(folder))
+    network = base.network
     generator = torch.Generator().manual_seed(0)
-    lora.apply(network, LoraMethod(r=4), generator)
+    make_method(LoraMethod(r=4)).apply(base, generator)
     for parameter in network.parameters():
         if parameter.requires_grad:
             parameter.data.normal_(std=0.1, generator=generator)

@@ -1,7 +1,7 @@
 """Adapted classifiers, ours and stock PEFT's, made of the same folder."""
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -15,11 +15,19 @@ from transformers import (
 
 from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
-from loratory.methods.apply import apply_method
-from loratory.methods.peft_folder import save_adapter
+from loratory.methods.make import make_method
 from loratory.methods.trained import trained_parameters
 from loratory.models.load import load_base
-from loratory.recipe.schema import ClassifyTask, LoraMethod, SpanQATask, TextTask
+from loratory.recipe.schema import (
+    BitfitMethod,
+    ClassifyTask,
+    FullMethod,
+    HeadMethod,
+    LoraMethod,
+    OwnMethod,
+    SpanQATask,
+    TextTask,
+)
 from loratory.tasks.make import make_task, reads_vocabulary
 
 LABELS = ("negative", "neither", "positive")
@@ -40,28 +48,33 @@ class Ours:
         rows = [EncodedRow((tuple(text.tolist()),), (len(text) - 1,), (0,)) for text in texts()]
         self.batch = flatten(rows)
 
-    def network(self, seed=0, **settings):
+    def base(self, method=None, seed=0, **settings):
+        """Return a base with `method`, or LoRA with `settings`, and a head."""
         base, generator = load_base(str(self.folder)), torch.Generator().manual_seed(seed)
-        apply_method(base.network, LoraMethod(**settings), generator)
+        make_method(method or LoraMethod(**settings)).apply(base, generator)
         section = ClassifyTask(labels=LABELS)
         task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
         task.attach(base.network, generator)
-        return base.network.eval()
+        base.network.eval()
+        return base
 
-    def stirred(self, **settings):
-        """Return a network with random numbers added to everything that trains."""
-        network, generator = self.network(**settings), torch.Generator().manual_seed(11)
-        for parameter in trained_parameters(network).values():
+    def stirred(self, method=None, **settings):
+        """Return a base with random numbers added to everything that trains."""
+        base, generator = self.base(method, **settings), torch.Generator().manual_seed(11)
+        for parameter in trained_parameters(base.network).values():
             parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
-        return network
+        return base
 
     @torch.no_grad()
-    def logits(self, network):
+    def logits(self, base):
+        network = base.network
         return network.score(network(self.batch)[self.batch.read_at])
 
-    def save(self, network, folder, **settings):
-        method = LoraMethod(**settings)
-        save_adapter(network, method, folder, base=str(self.folder), heads=("score",))
+    def save(self, base, folder, method=None, **settings):
+        make_method(method or LoraMethod(**settings)).save(base, folder, heads=("score",))
+
+    def load(self, base, folder, method=None, **settings):
+        make_method(method or LoraMethod(**settings)).load(base, folder)
 
 
 class Peft:
@@ -112,7 +125,7 @@ class Kind(NamedTuple):
         """Return a base with the method and the head, and random numbers in all that trains."""
         base = load_base(str(folder), language_head=reads_vocabulary(self.section))
         generator = torch.Generator().manual_seed(seed)
-        apply_method(base.network, method, generator)
+        make_method(method).apply(base, generator)
         task = make_task(self.section, tokenizer=base.tokenizer, positions=base.positions)
         task.attach(base.network, generator)
         for parameter in trained_parameters(base.network).values():
@@ -172,3 +185,60 @@ def gpt2(gpt2_folder):
 @pytest.fixture
 def llama(llama_folder):
     return Ours(llama_folder)
+
+
+# Names of layers that both layouts of the tests have, by what they are.
+ATTENTION = r".*(attn).*"
+
+
+class Case(NamedTuple):
+    """A method with settings, and what it promises."""
+
+    section: OwnMethod
+    in_peft: bool = False
+    """PEFT can hold it: it is saved as PEFT's folder, which computes the same."""
+
+    merges: bool = True
+    """Plain layers can hold it."""
+
+    trains_base: bool = False
+    """Tensors of the base itself are among those that train."""
+
+
+def _lora(**settings: Any) -> Case:
+    free = settings.get("bias", "none") != "none" or bool(settings.get("modules_to_save"))
+    return Case(LoraMethod(**settings), in_peft=True, trains_base=free)
+
+
+METHODS = {
+    "lora": _lora(r=4, lora_alpha=6.0),
+    "lora rank 1": _lora(r=1, lora_alpha=5.0),
+    "lora rank 8": _lora(r=8, lora_alpha=3.0, target_modules=ATTENTION),
+    "rslora": _lora(r=4, lora_alpha=6.0, use_rslora=True),
+    "dora": _lora(r=4, lora_alpha=6.0, use_dora=True),
+    "pissa": _lora(r=4, lora_alpha=6.0, init_lora_weights="pissa"),
+    "gaussian": _lora(r=4, init_lora_weights="gaussian"),
+    "lora+": _lora(r=4, loraplus_lr_ratio=16.0),
+    "biases of its layers": _lora(r=4, target_modules=ATTENTION, bias="lora_only"),
+    "all biases": _lora(r=4, target_modules=ATTENTION, bias="all"),
+    "one block": _lora(r=4, layers_to_transform=[1]),
+    "everything": _lora(
+        r=4,
+        lora_alpha=6.0,
+        use_rslora=True,
+        use_dora=True,
+        init_lora_weights="pissa",
+        rank_pattern={r".*\.1\..*": 2},
+        alpha_pattern={r".*\.0\..*": 9.0},
+        bias="all",
+    ),
+    "full": Case(FullMethod(), trains_base=True),
+    "bitfit": Case(BitfitMethod(missing_biases="add"), trains_base=True),
+    "head": Case(HeadMethod()),
+}
+
+
+@pytest.fixture(params=METHODS)
+def case(request):
+    """Return each method of the table in turn."""
+    return METHODS[request.param]

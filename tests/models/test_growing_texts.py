@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from loratory.methods import lora
+from loratory.methods.make import make_method
 from loratory.models.growing_texts import KeptTexts, RereadTexts, growing_texts
 from loratory.models.load import load_base
 from loratory.recipe.schema import LoraMethod
@@ -31,13 +31,13 @@ def by_transformers(stock, text):
     return stock(torch.tensor([text]), use_cache=False).logits[0, -1]
 
 
-def adapted(network):
+def adapted(base):
     generator = torch.Generator().manual_seed(0)
-    lora.apply(network, LoraMethod(r=4), generator)
-    for name, parameter in network.named_parameters():
+    make_method(LoraMethod(r=4)).apply(base, generator)
+    for name, parameter in base.network.named_parameters():
         if name.endswith("lora_B"):
             parameter.data.normal_(std=0.1, generator=generator)
-    return network.eval()
+    return base.network.eval()
 
 
 @pytest.mark.parametrize("folder", ["gpt2", "llama", *KEPT, *REREAD], indirect=True)
@@ -78,8 +78,8 @@ def test_a_backbone_that_attends_by_itself_is_found_out(folder_of):
 @pytest.mark.parametrize("tuned", [False, True], ids=["base", "adapted"])
 @torch.inference_mode()
 def test_kept_and_reread_texts_agree_whatever_is_chosen(base_folder, tuned):
-    network = load_base(str(base_folder), language_head=True).network
-    network = adapted(network) if tuned else network
+    base = load_base(str(base_folder), language_head=True)
+    network = adapted(base) if tuned else base.network
     kept = growing_texts(network, tokens_at_once=16)
     assert isinstance(kept, KeptTexts)
     reread = RereadTexts(network, 16)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
 from loratory.errors import ModelError
-from loratory.methods import lora
+from loratory.methods.make import make_method
 from loratory.methods.targets import target_names
 from loratory.models.load import load_base
 from loratory.models.network import of_texts
@@ -143,9 +143,10 @@ def test_without_it_there_are_no_scores(base_folder):
 
 
 def test_lora_leaves_it_alone(base_folder):
-    network = load_base(str(base_folder), language_head=True).network
+    base = load_base(str(base_folder), language_head=True)
+    network = base.network
     assert not any("lm_head" in name for name in target_names(network, "all-linear"))
-    lora.apply(network, LoraMethod(r=2), torch.Generator().manual_seed(0))
+    make_method(LoraMethod(r=2)).apply(base, torch.Generator().manual_seed(0))
     assert not network.lm_head.weight.requires_grad
     assert type(network.lm_head) is torch.nn.Linear
 

@@ -10,7 +10,7 @@ import torch
 
 from loratory.batching.rows import EncodedRow
 from loratory.data.rows import Row
-from loratory.methods.apply import apply_method
+from loratory.methods.make import make_method
 from loratory.methods.trained import trained_parameters
 from loratory.models.load import load_base
 from loratory.models.network import Network
@@ -42,7 +42,7 @@ def trainee_of(folder, *, rows: int = 14, lora_dropout: float = 0.0) -> Trainee:
 def _trainee(folder, rows: int, lora_dropout: float) -> Trainee:
     base = load_base(str(folder))
     generator = torch.Generator().manual_seed(0)
-    apply_method(base.network, LoraMethod(r=2, lora_dropout=lora_dropout), generator)
+    make_method(LoraMethod(r=2, lora_dropout=lora_dropout)).apply(base, generator)
     section = ClassifyTask(labels=("no", "yes"))
     task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(base.network, generator)

@@ -11,11 +11,19 @@ from loratory.data.rows import AnyRow
 from loratory.errors import ModelError, RunError
 from loratory.inference.asked import Item, asked_rows
 from loratory.inference.predict import Answers, answer_rows
-from loratory.methods.apply import apply_method, load_saved
+from loratory.methods.elsewhere import has_effect, settled
+from loratory.methods.make import make_method
+from loratory.methods.method import Method
 from loratory.metrics.predictions import Prediction
 from loratory.models.load import Base, load_base
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import FullMethod, Recipe, TrainingSection
+from loratory.recipe.schema import (
+    MethodSection,
+    PeftMethod,
+    Recipe,
+    TrainingSection,
+    trains_the_base,
+)
 from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
@@ -41,8 +49,11 @@ class Tuned:
 
     recipe: Recipe
     base: Base
+    method: Method
     task: Task
     compute: Compute
+    notes: tuple[str, ...] = ()
+    """What should be said about the weights it starts from."""
 
     def predict(self, items: Sequence[Item]) -> list[Prediction]:
         """Return a prediction for each text, or question with its context; ids count from 0.
@@ -96,19 +107,26 @@ def untrained(recipe: Recipe) -> Tuned:
 
     The recipe's task section is complete: it names its labels, where it has any.
     """
+    section = settled(recipe.method)
     base = load_base(recipe.base, language_head=reads_vocabulary(recipe.task))
-    compute = choose_compute(_training(recipe), base.network.config.hidden_size)
+    compute = choose_compute(_training(recipe, section), base.network.config.hidden_size)
     base.network.move(compute.device, compute.dtype)
-    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
+    method = make_method(section)
     generator = torch.Generator().manual_seed(stream_seed(recipe.seed, "initialisation"))
-    apply_method(base.network, recipe.method, generator)
+    method.apply(base, generator)
+    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(base.network, generator)
-    return Tuned(_resolved(recipe, base), base, task, compute)
+    notes: tuple[str, ...] = ()
+    if isinstance(recipe.method, PeftMethod):
+        method.load(base, Path(recipe.method.folder))
+        if not has_effect(base.network):
+            notes = (f"the adapter in {recipe.method.folder} changes nothing",)
+    return Tuned(_resolved(recipe, base), base, method, task, compute, notes)
 
 
-def _training(recipe: Recipe) -> TrainingSection:
-    """Return the training section, in float32 where all weights train."""
-    if isinstance(recipe.method, FullMethod):
+def _training(recipe: Recipe, method: MethodSection) -> TrainingSection:
+    """Return the training section, in float32 where weights of the base train."""
+    if trains_the_base(method):
         return recipe.training.model_copy(update={"precision": "float32"})
     return recipe.training
 
@@ -124,6 +142,7 @@ def _resolved(recipe: Recipe, base: Base) -> Recipe:
         update={
             "base": str(base.source.folder) if base.source.kind == "folder" else recipe.base,
             "data": recipe.data.model_copy(update=data),
+            "method": _in_folder(recipe.method, None),
         }
     )
 
@@ -148,13 +167,22 @@ def load_run(path: str | Path) -> Tuned:
     # In the number format it was trained in, so that the same texts get the same answers.
     precision = {"training.precision": made_of["compute"]["precision"]}
     recipe = load_recipe(folder.recipe, precision)
-    tuned = untrained(recipe)
+    # What it started from may be gone; its own adapter is of the same method.
+    method = _in_folder(recipe.method, adapter.path)
+    tuned = untrained(recipe.model_copy(update={"method": method}))
     _require_same_base(tuned.base, made_of["digests"]["base"])
-    load_saved(tuned.base.network, recipe.method, adapter.path)
+    tuned.method.load(tuned.base, adapter.path)
     tuned.base.network.eval()
     if isinstance(tuned.task, Settling) and folder.settled.is_file():
         return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
     return tuned
+
+
+def _in_folder(method: MethodSection, folder: Path | None) -> MethodSection:
+    """Return the section with its adapter, where it names one, in `folder`, or by its full path."""
+    if not isinstance(method, PeftMethod):
+        return method
+    return PeftMethod(folder=str((folder or Path(method.folder)).resolve()))
 
 
 def _require_same_base(base: Base, trained_on: str) -> None:

@@ -1,85 +1,40 @@
 """Full fine-tuning: every weight of the base trains; what comes out is a model of its own."""
 
-import copy
 from pathlib import Path
 
-import transformers
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-)
+import torch
 
-from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
+from loratory.methods.method import Method
+from loratory.methods.transformers_folder import load_model, save_model
+from loratory.models.dropout import set_dropout
 from loratory.models.load import Base
-from loratory.models.network import Network
-
-_WEIGHTS = "model.safetensors"
-# Transformers' classes, by the head they add to a backbone.
-_CLASSES = {
-    "score": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-    "qa_outputs": MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
-}
+from loratory.recipe.schema import FullMethod
 
 
-def apply(network: Network) -> None:
-    """Let every parameter of `network` train."""
-    network.requires_grad_(requires_grad=True)
+class Full(Method):
+    """Every parameter trains."""
 
+    kind = "full"
 
-def save_model(base: Base, folder: Path) -> None:
-    """Write the network as a folder that transformers loads: configuration, weights, tokenizer."""
-    folder.mkdir(parents=True, exist_ok=True)
-    network = base.network
-    tensors = {
-        stock_name(network, name): turned(network, name, tensor)
-        for name, tensor in trained_tensors(network).items()
-    }
-    save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
-    config = copy.deepcopy(network.config)
-    for name, layer in network.named_children():
-        if name in _CLASSES:
-            config.num_labels = layer.out_features
-    stock = _stock_class(network)
-    config.architectures = [stock] if stock else None
-    config.dtype = "float32"
-    config.save_pretrained(folder)
-    base.tokenizer.save_pretrained(folder)
+    def __init__(self, section: FullMethod) -> None:
+        self.dropout = section.dropout
 
+    def apply(self, base: Base, generator: torch.Generator) -> None:
+        """Let every parameter train, with dropout where the recipe asks for it.
 
-def load_model(network: Network, folder: Path) -> None:
-    """Put the weights that `save_model` wrote into a network that all of trains."""
-    tensors = load_file(folder / _WEIGHTS)
-    names = {stock_name(network, name): name for name in trained_parameters(network)}
-    load_trained(
-        network,
-        {names[key]: turned(network, names[key], tensor) for key, tensor in tensors.items()},
-    )
+        Raises:
+            ConfigError: the base's architecture has no dropout.
+        """
+        del generator
+        base.network.requires_grad_(requires_grad=True)
+        if self.dropout:
+            set_dropout(base.network, self.dropout)
 
+    def save(self, base: Base, folder: Path, *, heads: tuple[str, ...]) -> None:
+        """Write the network as a folder that transformers loads."""
+        del heads
+        save_model(base, folder)
 
-def stock_name(network: Network, name: str) -> str:
-    """Return what transformers' class with the network's head calls the module or weight `name`.
-
-    The same, but for Llama and its kin with a question answering head: there the backbone is
-    `transformer`, and `model` everywhere else.
-    """
-    stock, backbone = _stock_class(network), f"{network.prefix}."
-    if stock is None or not name.startswith(backbone):
-        return name
-    prefix = getattr(transformers, stock).base_model_prefix
-    return f"{prefix}.{name.removeprefix(backbone)}"
-
-
-def _stock_class(network: Network) -> str | None:
-    """Return the name of transformers' class of such a network, None where there is none."""
-    heads = [_CLASSES[name] for name, _ in network.named_children() if name in _CLASSES]
-    names = heads[0] if heads else MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    return names.get(network.config.model_type)
-
-
-def turned(network: Network, name: str, tensor: Tensor) -> Tensor:
-    """Turn a weight that transformers stores transposed: into its layout, or back into ours."""
-    layer, _, part = name.rpartition(".")
-    return tensor.T.contiguous() if part == "weight" and layer in network.transposed else tensor
+    def load(self, base: Base, folder: Path) -> None:
+        """Put the folder's weights into the base's network."""
+        load_model(base.network, folder)

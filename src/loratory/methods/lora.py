@@ -1,85 +1,133 @@
-"""LoRA: train a low-rank update beside each frozen linear layer.
+"""LoRA and its variants: train a low-rank update beside each frozen linear layer.
 
-    y = W x + (lora_alpha / r) B A x        A: r x in, random.   B: out x r, zero.
+    y = W x + s B A x        A: r x in, random.   B: out x r, zero.   s = lora_alpha / r
 
 Because B starts at zero, the adapted network starts as the network it adapts.
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
+
+rsLoRA: s = lora_alpha / sqrt(r), Kalajdzievski 2023, arXiv:2312.03732. LoRA+: a higher learning
+rate for B, Hayou et al. 2024, arXiv:2402.12354. PiSSA: B A starts as the r strongest directions of
+W, Meng et al. 2024, arXiv:2404.02948. DoRA: lora_layer.py.
 """
 
 import math
+import re
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from loratory.errors import ConfigError
-from loratory.methods.lora_product import LoraProduct
-from loratory.methods.targets import ends_in, target_names
+from loratory.methods.lora_layer import LoraLinear
+from loratory.methods.lora_peft import load_lora, save_lora
+from loratory.methods.method import Method
+from loratory.methods.targets import ends_in, in_blocks, target_names
+from loratory.models.load import Base
 from loratory.models.network import Network
 from loratory.recipe.schema import LoraMethod
 
 
-class LoraLinear(nn.Module):
-    """A frozen linear layer with a trainable low-rank update."""
+class Lora(Method):
+    """A low-rank update beside each target layer."""
 
-    def __init__(self, base: nn.Linear, *, r: int, lora_alpha: float, lora_dropout: float) -> None:
-        super().__init__()
-        self.base = base
-        self.scaling = lora_alpha / r
-        self.lora_dropout = lora_dropout
-        device = base.weight.device
-        self.lora_A = nn.Parameter(torch.empty(r, base.in_features, device=device))
-        self.lora_B = nn.Parameter(torch.zeros(base.out_features, r, device=device))
+    kind = "lora"
 
-    @property
-    def weight(self) -> Tensor:
-        """Refuse to be read past: some recurrent networks multiply by a layer's weight themselves.
+    def __init__(self, section: LoraMethod) -> None:
+        self.section = section
+
+    def apply(self, base: Base, generator: torch.Generator) -> None:
+        """Freeze the base, give its target layers an update, and free what else is to train.
 
         Raises:
-            ConfigError: always, since the update would be left out.
+            ConfigError: no layer has such a name, or the rank is above a layer's smaller side.
         """
+        section, network = self.section, base.network
+        network.requires_grad_(requires_grad=False)
+        names = target_names(network, section.target_modules)
+        if section.layers_to_transform is not None:
+            names = in_blocks(names, section.layers_to_transform)
+        for kind in ("rank_pattern", "alpha_pattern"):
+            _check_pattern(kind, getattr(section, kind), names)
+        for name in names:
+            layer = network.get_submodule(name)
+            assert isinstance(layer, nn.Linear)
+            network.set_submodule(name, self._adapted(name, layer, generator))
+        _free_biases(network, section.bias)
+        for ending in section.modules_to_save:
+            _train_in_full(network, ending)
+
+    def rate(self, name: str) -> float:
+        """Return LoRA+'s ratio for B."""
+        return self.section.loraplus_lr_ratio if name.endswith(".lora_B") else 1.0
+
+    def save(self, base: Base, folder: Path, *, heads: tuple[str, ...]) -> None:
+        """Write a PEFT folder."""
+        save_lora(base, self.section, folder, heads=heads)
+
+    def load(self, base: Base, folder: Path) -> None:
+        """Read a PEFT folder.
+
+        Raises:
+            SecurityError, ModelError, NumericsError: as `peft_folder.read_adapter`.
+        """
+        load_lora(base, self.section, folder)
+
+    def _adapted(self, name: str, base: nn.Linear, generator: torch.Generator) -> LoraLinear:
+        section = self.section
+        r = int(by_pattern(section.rank_pattern, name, section.r))
+        _check_rank(name, base, r)
+        alpha = by_pattern(section.alpha_pattern, name, section.lora_alpha)
+        scaling = alpha / (math.sqrt(r) if section.use_rslora else r)
+        layer = LoraLinear(base, r=r, scaling=scaling, lora_dropout=section.lora_dropout)
+        start = torch.empty(layer.lora_A.shape)
+        match section.init_lora_weights:
+            case "kaiming":  # as in PEFT and the authors' code: the usual start of a linear layer
+                nn.init.kaiming_uniform_(start, a=math.sqrt(5), generator=generator)
+                layer.lora_A.data.copy_(start)
+            case "gaussian":
+                layer.lora_A.data.copy_(start.normal_(0, 1 / r, generator=generator))
+            case "pissa":
+                _start_as_strongest(layer, r)
+        if section.use_dora:
+            layer.add_magnitude()
+        return layer
+
+
+def by_pattern(pattern: dict[str, Any], name: str, usual: float) -> float:
+    """Return the value of the first key that `name` ends in, as PEFT reads patterns."""
+    for key, value in pattern.items():
+        if re.match(rf"(.*\.)?({key})$", name):
+            return float(value)
+    return usual
+
+
+@torch.no_grad()
+def _start_as_strongest(layer: LoraLinear, r: int) -> None:
+    """Let B A be the best approximation of the weight that r directions allow."""
+    u, s, v = torch.linalg.svd(layer.base.weight.float(), full_matrices=False)
+    root = (s[:r] / layer.scaling).sqrt()
+    layer.start_from(root[:, None] * v[:r], u[:, :r] * root)
+
+
+def _check_pattern(kind: str, pattern: dict[str, Any], names: list[str]) -> None:
+    for key in pattern:
+        try:
+            found = any(re.match(rf"(.*\.)?({key})$", name) for name in names)
+        except re.error as error:
+            problem = f"not a regular expression: {error}"
+        else:
+            if found:
+                continue
+            problem = "no target layer has a name that ends so"
         raise ConfigError(
             "CFG-TARGET",
-            "the base uses a target layer's weight by itself, which would leave the update out",
-            at="method.target_modules",
-            fix="name other layers; of Mamba, the recurrence's input: [in_proj]",
+            problem,
+            at=f"method.{kind}",
+            got=key,
+            expected=f"the end of a name such as {names[0]}",
+            fix=f"mend the key, or leave it out of method.{kind}",
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Add the scaled update to the base layer's output, `[..., in]` to `[..., out]`."""
-        dropout = self.lora_dropout if self.training else 0.0
-        y: Tensor = LoraProduct.apply(  # type: ignore[no-untyped-call]
-            x.reshape(-1, x.shape[-1]),
-            self.base.weight,
-            self.base.bias,
-            self.lora_A,
-            self.lora_B,
-            self.scaling,
-            dropout,
-        )
-        return y.view(*x.shape[:-1], -1)
-
-
-def apply(network: Network, method: LoraMethod, generator: torch.Generator) -> None:
-    """Freeze `network`, give its target layers an update, and let `modules_to_save` train.
-
-    Raises:
-        ConfigError: no layer has such a name, or the rank is above a layer's smaller side.
-    """
-    network.requires_grad_(requires_grad=False)
-    for name in target_names(network, method.target_modules):
-        base = network.get_submodule(name)
-        assert isinstance(base, nn.Linear)
-        _check_rank(name, base, method.r)
-        layer = LoraLinear(
-            base, r=method.r, lora_alpha=method.lora_alpha, lora_dropout=method.lora_dropout
-        )
-        # As in PEFT and the authors' code: the usual start of a linear layer.
-        start = torch.empty(layer.lora_A.shape)
-        nn.init.kaiming_uniform_(start, a=math.sqrt(5), generator=generator)
-        layer.lora_A.data.copy_(start)
-        network.set_submodule(name, layer)
-    for ending in method.modules_to_save:
-        _train_in_full(network, ending)
 
 
 def _check_rank(name: str, layer: nn.Linear, r: int) -> None:
@@ -93,6 +141,17 @@ def _check_rank(name: str, layer: nn.Linear, r: int) -> None:
             expected=f"1…{side}",
             fix=f"set method.r to at most {side}, or leave {name} out of method.target_modules",
         )
+
+
+def _free_biases(network: Network, which: str) -> None:
+    """Let biases train: of no layer, of those with an update (lora_only), or of all."""
+    if which == "none":
+        return
+    for module in network.modules():
+        layer = module.base if isinstance(module, LoraLinear) else module
+        bias = getattr(layer, "bias", None)
+        if isinstance(bias, nn.Parameter) and (which == "all" or isinstance(module, LoraLinear)):
+            bias.requires_grad_()
 
 
 def _train_in_full(network: Network, ending: str) -> None:

@@ -2,11 +2,13 @@
 
     y = x W^T + b + s (d(x) A^T) B^T        s = alpha / r, d = dropout
 
-W is frozen: no gradient for it is ever computed, and W + s B A is never formed. Kept for the
-backward pass are x, the `[tokens, r]` product d(x) A^T and, with dropout, one byte for each x.
+W is frozen: no gradient for it is ever computed, and W + s B A is never formed; b may train. Kept
+for the backward pass are x, the `[tokens, r]` product d(x) A^T and, with dropout, one byte for each
+x.
 With g = dL/dy and h = s g B:
 
     dL/dx = g W + d'(h A)        dL/dA = h^T d(x)        dL/dB = s g^T (d(x) A^T)
+    dL/db = the sum of g's rows
 
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
 """
@@ -44,7 +46,7 @@ class LoraProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, `lora_a` and `lora_b`; the frozen layer gets none."""
+        """Return the gradients of x, the bias, `lora_a` and `lora_b`; the weight gets none."""
         (g,) = gradients
         x, weight, lora_a, lora_b, low, kept = ctx.saved_tensors
         g = g.contiguous()
@@ -59,7 +61,8 @@ class LoraProduct(torch.autograd.Function):
                 grad_x.addmm_(h, lora_a.to(h.dtype))
             else:
                 grad_x += _dropped(h @ lora_a.to(h.dtype), kept, ctx.dropout)
-        return grad_x, None, None, grad_a, grad_b, None, None
+        grad_bias = g.sum(0) if ctx.needs_input_grad[2] else None
+        return grad_x, None, grad_bias, grad_a, grad_b, None, None
 
 
 def _kept(x: Tensor, dropout: float) -> Tensor | None:

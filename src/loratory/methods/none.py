@@ -1,26 +1,27 @@
-"""No method: the base stays as it is, and only a task's head, where it has one, trains."""
+"""No method: the base answers as it is, and there is nothing to train, to save or to load."""
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+import torch
 
-from loratory.methods.trained import load_trained, trained_tensors
-from loratory.models.network import Network
-
-_HEADS = "heads.safetensors"
+from loratory.methods.method import Method
+from loratory.models.load import Base
 
 
-def apply(network: Network) -> None:
-    """Freeze `network`."""
-    network.requires_grad_(requires_grad=False)
+class Nothing(Method):
+    """Nothing trains."""
 
+    kind = "none"
 
-def save_heads(network: Network, folder: Path) -> None:
-    """Write the heads' weights, which may be none at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(trained_tensors(network), folder / _HEADS)
+    def apply(self, base: Base, generator: torch.Generator) -> None:
+        """Freeze the base."""
+        del generator
+        base.network.requires_grad_(requires_grad=False)
 
+    def save(self, base: Base, folder: Path, *, heads: tuple[str, ...]) -> None:
+        """Make the folder."""
+        del base, heads
+        folder.mkdir(parents=True, exist_ok=True)
 
-def load_heads(network: Network, folder: Path) -> None:
-    """Put the weights that `save_heads` wrote into a network with the same heads."""
-    load_trained(network, load_file(folder / _HEADS))
+    def load(self, base: Base, folder: Path) -> None:
+        """Read nothing."""

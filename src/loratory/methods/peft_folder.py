@@ -2,77 +2,163 @@
 
 `adapter_model.safetensors` names a tensor `base_model.model.<module>.lora_A.weight`, with A
 `[r, in]` and B `[out, r]` also where transformers stores the base transposed (`fan_in_fan_out`).
-Further trained modules, such as the head, keep their own names behind `base_model.model.`.
+Further trained modules, such as the head, keep their own names behind `base_model.model.`, and so
+do the biases of an adapted layer behind its `base_layer.`. Prompts are called `prompt_embeddings`.
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from loratory.errors import ModelError, NumericsError, SecurityError
-from loratory.methods.full import stock_name, turned
-from loratory.methods.lora import LoraLinear
-from loratory.methods.targets import ends_in, last_parts
-from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
-from loratory.models.checks import require_whole
+from loratory.errors import ModelError, SecurityError
+from loratory.methods.tensor_file import load_tensors, put_tensors
+from loratory.methods.trained import trained_parameters, trained_tensors
+from loratory.methods.transformers_folder import stock_name, turned
+from loratory.models.load import Base
 from loratory.models.network import Network
-from loratory.recipe.schema import LoraMethod
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_DIGEST = "base_sha256"
 # Fields by which an adapter would have code imported by name, and the harmless value that PEFT
 # writes into every adapter.
 _IMPORTS = {"auto_mapping": None, "megatron_config": None, "megatron_core": "megatron.core"}
 # What PEFT calls the model classes that have these heads.
 _TASK_TYPES = {("score",): "SEQ_CLS", ("qa_outputs",): "QUESTION_ANS", (): "CAUSAL_LM"}
-# Variants of LoRA whose tensors look like LoRA's and mean something else.
-_VARIANTS = ("use_rslora", "use_dora", "use_qalora", "rank_pattern", "alpha_pattern")
+# The settings that decide what an adapter's tensors mean, of all methods.
+_DECIDING = (
+    *("r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "use_qalora"),
+    *("num_virtual_tokens",),
+)
 
 
 def save_adapter(
-    network: Network, method: LoraMethod, folder: Path, *, base: str, heads: tuple[str, ...]
+    base: Base, folder: Path, settings: Mapping[str, Any], *, heads: tuple[str, ...]
 ) -> None:
-    """Write what trains into `folder` as PEFT would; `heads` are the modules the task added."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write what trains into `folder` as PEFT would.
+
+    `settings` are the method's own, under PEFT's names; `heads` are the modules the task added.
+    """
     tensors = {
-        _key(network, name): turned(network, name, tensor)
-        for name, tensor in trained_tensors(network).items()
+        peft_key(base.network, name): turned(base.network, name, tensor)
+        for name, tensor in trained_tensors(base.network).items()
     }
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    config = _peft_config(network, method, base=base, heads=heads)
+    write_folder(base, folder, tensors, settings, heads=heads)
+
+
+def write_folder(
+    base: Base,
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    settings: Mapping[str, Any],
+    *,
+    heads: tuple[str, ...],
+) -> None:
+    """Write tensors, by their keys in the file, and the configuration.
+
+    Older versions of PEFT refuse settings they do not know, so only those that say something are
+    written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = {"format": "pt", _DIGEST: base.digest}
+    save_file(dict(tensors), folder / WEIGHTS, metadata=metadata)
+    source = base.source
+    config = {
+        "task_type": _TASK_TYPES[heads],
+        "base_model_name_or_path": source.name if source.kind == "hub" else str(source.folder),
+        "inference_mode": True,
+        **settings,
+    }
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def load_adapter(network: Network, method: LoraMethod, folder: Path) -> None:
-    """Put the folder's tensors into a network that `method` was applied to.
+def load_adapter(base: Base, folder: Path, settings: Mapping[str, Any]) -> None:
+    """Put the folder's tensors into a base that the method with `settings` was applied to.
 
     Raises:
         SecurityError: the adapter is a pickle, or asks for code to be imported.
-        ModelError: it is of another method, or its tensors are not the network's, by name or shape.
+        ModelError: it is of another method or base, or its tensors are not the network's.
         NumericsError: a tensor holds values that are not finite.
     """
-    _require_same_method(adapter_config(folder), method, folder)
-    names = {_key(network, name): name for name in trained_parameters(network)}
-    tensors = _read_weights(folder)
-    if different := sorted(tensors.keys() ^ names.keys()):
+    require_settings(folder, settings)
+    put_adapter(base, folder, adapter_tensors(base, folder))
+
+
+def put_adapter(base: Base, folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Put tensors, by their keys in the file, into what trains.
+
+    Raises:
+        ModelError, NumericsError: as `load_adapter`.
+    """
+    network = base.network
+    names = {peft_key(network, name): name for name in trained_parameters(network)}
+    found = {names.get(key, key): tensor for key, tensor in tensors.items()}
+    put_tensors(
+        network,
+        {name: turned(network, name, tensor) for name, tensor in found.items()},
+        at=folder / WEIGHTS,
+        keys={name: key for key, name in names.items()},
+    )
+
+
+def adapter_tensors(base: Base, folder: Path) -> dict[str, Tensor]:
+    """Return the folder's tensors by their keys.
+
+    Raises:
+        SecurityError: the adapter is a pickle.
+        ModelError: the file cannot be read, or says that it is for another base.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        pickles = sorted(
+            p.name for p in folder.glob("adapter_model.*") if p.suffix != ".safetensors"
+        )
+        if pickles:
+            raise SecurityError(
+                "MODEL-FORMAT",
+                f"the adapter is a pickle ({pickles[0]}), which could run code when read",
+                at=str(folder),
+                fix="save it again with PEFT's save_pretrained(..., safe_serialization=True)",
+            )
+    tensors = load_tensors(path)
+    with safe_open(path, framework="pt") as file:
+        digest = (file.metadata() or {}).get(_DIGEST, base.digest)
+    if digest != base.digest:
         raise ModelError(
             "ADAPTER-BASE",
-            f"{len(different)} tensors of the adapter and of the network do not match",
-            at=str(folder / WEIGHTS),
-            got=different[0],
-            expected="the same names on both sides",
-            fix="load the adapter with the base, the method and the labels it was trained with",
+            "the adapter was trained on another base",
+            at=str(path),
+            got=base.digest,
+            expected=digest,
+            fix="name the base that the adapter was trained on",
         )
-    parameters = trained_parameters(network)
-    found = {names[key]: turned(network, names[key], tensor) for key, tensor in tensors.items()}
-    for key, name in names.items():
-        _check_tensor(f"{folder / WEIGHTS}, {key}", found[name], parameters[name])
-    load_trained(network, found)
+    return tensors
+
+
+def require_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse an adapter of another method, or of other settings that decide what it computes.
+
+    Raises:
+        SecurityError, ModelError: as `adapter_config`, or the settings differ.
+    """
+    config = adapter_config(folder)
+    fields = ["peft_type", *_DECIDING]
+    found = {field: config[field] for field in fields if config.get(field)}
+    expected = {field: settings[field] for field in fields if settings.get(field)}
+    if _plain(found) != _plain(expected):
+        raise ModelError(
+            "ADAPTER-METHOD",
+            "the adapter was trained with another method",
+            at=str(folder / CONFIG),
+            got={key: value for key, value in found.items() if expected.get(key) != value},
+            expected=str(expected),
+            fix="load the adapter with the method it was trained with",
+        )
 
 
 def adapter_config(folder: Path) -> dict[str, Any]:
@@ -98,106 +184,25 @@ def adapter_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _peft_config(
-    network: Network, method: LoraMethod, *, base: str, heads: tuple[str, ...]
-) -> dict[str, Any]:
-    adapted = [name for name, part in network.named_modules() if isinstance(part, LoraLinear)]
-    saved = [
-        stock_name(network, name)
-        for name, _ in network.named_modules()
-        if any(ends_in(name, ending) for ending in method.modules_to_save)
+def peft_key(network: Network, name: str) -> str:
+    """Return PEFT's key for the trained tensor called `name`."""
+    module, _, tensor = name.rpartition(".")
+    if tensor in ("lora_A", "lora_B"):
+        name = f"{name}.weight"
+    if module.endswith(".base"):
+        name = f"{module.removesuffix('.base')}.base_layer.{tensor}"
+    return f"{_PREFIX}{stock_name(network, name)}"
+
+
+def modules_of(tensors: Iterable[str], ending: str) -> list[str]:
+    """Return the modules that have a tensor whose key ends in `.ending`, in order."""
+    return [
+        key.removeprefix(_PREFIX).removesuffix(f".{ending}")
+        for key in tensors
+        if key.endswith(f".{ending}")
     ]
-    return {
-        "peft_type": "LORA",
-        "task_type": _TASK_TYPES[heads],
-        "base_model_name_or_path": base,
-        "inference_mode": True,
-        "r": method.r,
-        "lora_alpha": method.lora_alpha,
-        "lora_dropout": method.lora_dropout,
-        "target_modules": _targets(network, method, adapted),
-        # By their full names: PEFT would take `norm` for `input_layernorm` too.
-        "modules_to_save": [*heads, *saved] or None,
-        "bias": "none",
-        "fan_in_fan_out": bool(network.transposed.intersection(adapted)),
-        "init_lora_weights": True,
-        "use_rslora": False,
-        "use_dora": False,
-    }
 
 
-def _targets(network: Network, method: LoraMethod, adapted: list[str]) -> Any:
-    """Return the targets so that PEFT finds the same layers in its own class."""
-    targets = method.target_modules
-    if targets == "all-linear":
-        # PEFT would resolve it against its own class, which may have other layers.
-        return last_parts(adapted)
-    names = [stock_name(network, name) for name in adapted]
-    # A class may call its backbone otherwise, and then no expression or full name would match.
-    return targets if names == adapted else names
-
-
-def _require_same_method(config: dict[str, Any], method: LoraMethod, folder: Path) -> None:
-    found = {"r": config.get("r"), "lora_alpha": config.get("lora_alpha")}
-    found |= {field: config[field] for field in _VARIANTS if config.get(field)}
-    expected = {"r": method.r, "lora_alpha": method.lora_alpha}
-    if found != expected:
-        raise ModelError(
-            "ADAPTER-METHOD",
-            "the adapter was trained with another method",
-            at=str(folder / CONFIG),
-            got=found,
-            expected=str(expected),
-            fix="load the adapter with the method it was trained with; of LoRA's variants there "
-            "is none here",
-        )
-
-
-def _key(network: Network, name: str) -> str:
-    is_factor = name.endswith((".lora_A", ".lora_B"))
-    key = f"{_PREFIX}{stock_name(network, name)}"
-    return f"{key}.weight" if is_factor else key
-
-
-def _read_weights(folder: Path) -> dict[str, Tensor]:
-    path = folder / WEIGHTS
-    if not path.is_file():
-        pickles = sorted(
-            p.name for p in folder.glob("adapter_model.*") if p.suffix != ".safetensors"
-        )
-        if pickles:
-            raise SecurityError(
-                "MODEL-FORMAT",
-                f"the adapter is a pickle ({pickles[0]}), which could run code when read",
-                at=str(folder),
-                fix="save it again with PEFT's save_pretrained(..., safe_serialization=True)",
-            )
-    try:
-        require_whole(path)
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            "MODEL-FORMAT",
-            f"not a valid safetensors file ({error})",
-            at=str(path),
-            fix="copy the adapter folder again, or train it again",
-        ) from None
-
-
-def _check_tensor(at: str, tensor: Tensor, parameter: Tensor) -> None:
-    if tensor.shape != parameter.shape:
-        raise ModelError(
-            "ADAPTER-BASE",
-            "the adapter was trained for another base or other labels",
-            at=at,
-            got=list(tensor.shape),
-            expected=str(list(parameter.shape)),
-            fix="load the adapter with the base and the labels it was trained with",
-        )
-    if bad := int((~torch.isfinite(tensor)).sum()):
-        raise NumericsError(
-            "ADAPTER-NAN",
-            f"the adapter has {bad} values that are not finite",
-            at=at,
-            fix="use an earlier checkpoint, or train again with a lower learning rate",
-        )
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings so that 8 and 8.0 are the same, and so are lists in any order."""
+    return json.loads(json.dumps(settings, sort_keys=True), parse_int=float)  # type: ignore[no-any-return]

@@ -1,12 +1,14 @@
 """Which linear layers a method means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import nn
 
 from loratory.errors import ConfigError
 from loratory.models.network import Network
+
+_BLOCK = re.compile(r"\.(\d+)\.")
 
 
 def target_names(network: Network, targets: str | Sequence[str]) -> list[str]:
@@ -40,6 +42,25 @@ def target_names(network: Network, targets: str | Sequence[str]) -> list[str]:
 def last_parts(names: Sequence[str]) -> list[str]:
     """Return the different last parts of `names`, sorted: how people name layers."""
     return sorted({name.rpartition(".")[2] for name in names})
+
+
+def in_blocks(names: Sequence[str], blocks: Collection[int]) -> list[str]:
+    """Return the names of layers that are in these blocks, by number.
+
+    Raises:
+        ConfigError: a block is not there, or holds none of the layers.
+    """
+    numbers = {name: int(found[1]) for name in names if (found := _BLOCK.search(name))}
+    if missing := sorted(set(blocks) - set(numbers.values())):
+        raise ConfigError(
+            "CFG-TARGET",
+            "no target layer is in this block of the base",
+            at="method.layers_to_transform",
+            got=missing[0],
+            expected=f"numbers of 0…{max(numbers.values(), default=0)}",
+            fix="name other blocks, or leave method.layers_to_transform out",
+        )
+    return [name for name in names if numbers.get(name) in blocks]
 
 
 def ends_in(name: str, target: str) -> bool:

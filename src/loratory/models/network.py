@@ -116,6 +116,11 @@ def of_texts(texts: Sequence[Sequence[int]], device: torch.device | str) -> Flat
     return flatten([EncodedRow((tuple(text),), (), ()) for text in texts], device)
 
 
+def probe_batch(network: Network) -> FlatBatch:
+    """Return a few short texts of arbitrary tokens, to see what a network does with them."""
+    return of_texts(_probe_texts(int(network.config.vocab_size)), network.device)
+
+
 def read_flat(backbone: nn.Module, batch: FlatBatch) -> Tensor:
     """Run the backbone once over the flat sequence, `[tokens, hidden]`."""
     with texts_at(batch.bounds):

@@ -8,7 +8,21 @@ from typing import Annotated, Self, get_args
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from loratory.recipe.data import DataSection, Holdout, Limits, SetName
-from loratory.recipe.method import FullMethod, LoraMethod, MethodSection, NoMethod
+from loratory.recipe.method import (
+    BitfitMethod,
+    BottleneckMethod,
+    FullMethod,
+    HeadMethod,
+    Ia3Method,
+    LoraMethod,
+    MethodSection,
+    NoMethod,
+    OwnMethod,
+    PeftMethod,
+    PrefixMethod,
+    PromptMethod,
+    trains_the_base,
+)
 from loratory.recipe.section import ClashError, Section, SplitName, Whole
 from loratory.recipe.task import (
     ClassifyTask,
@@ -26,18 +40,26 @@ from loratory.recipe.task import (
 from loratory.recipe.training import Every, TrainingSection
 
 __all__ = [
+    "BitfitMethod",
+    "BottleneckMethod",
     "ClassifyTask",
     "DataSection",
     "Decoding",
     "Every",
     "FullMethod",
+    "HeadMethod",
     "Holdout",
+    "Ia3Method",
     "LabelWordsTask",
     "Limits",
     "LoraMethod",
     "MethodSection",
     "NoMethod",
+    "OwnMethod",
+    "PeftMethod",
+    "PrefixMethod",
     "Probe",
+    "PromptMethod",
     "Reads",
     "Recipe",
     "Section",
@@ -51,6 +73,7 @@ __all__ = [
     "Whole",
     "WrittenQATask",
     "task_labels",
+    "trains_the_base",
 ]
 
 _SET_READS: dict[str, Reads] = {
@@ -106,11 +129,23 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
-    def _full_in_float32(self) -> Self:
-        if isinstance(self.method, FullMethod) and self.training.precision == "bfloat16":
+    def _the_base_trains_in_float32(self) -> Self:
+        if trains_the_base(self.method) and self.training.precision == "bfloat16":
             raise ClashError(
-                "full fine-tuning updates the weights in float32, and training.precision is "
-                "bfloat16; leave training.precision out",
+                f"with this method ({self.method.kind}) weights of the base train, which takes "
+                "float32, and training.precision is bfloat16; leave training.precision out",
                 between=(("training", "precision"), ("method", "kind")),
             )
         return self
+
+    @model_validator(mode="after")
+    def _something_can_train(self) -> Self:
+        if isinstance(self.method, HeadMethod) and not self.task.head:
+            problem = "has no head that could train; set method.kind to none, or to lora"
+        elif isinstance(self.method, NoMethod) and self.task.head:
+            problem = "needs a trained head; set method.kind to head, or to lora"
+        else:
+            return self
+        raise ClashError(
+            f"task {self.task.kind} {problem}", between=(("method", "kind"), ("task", "kind"))
+        )

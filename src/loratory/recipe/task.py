@@ -41,6 +41,7 @@ class ClassifyTask(Section):
     """Put each text into one of a few classes, with a linear head on its last token."""
 
     reads: ClassVar[Reads] = "labelled"
+    head: ClassVar[bool] = True
 
     kind: Literal["classify"] = "classify"
 
@@ -72,6 +73,7 @@ class LabelWordsTask(Section):
     """Let the model's next words after a prompt be the label; whole label words are scored."""
 
     reads: ClassVar[Reads] = "labelled"
+    head: ClassVar[bool] = False
 
     kind: Literal["label_words"] = "label_words"
 
@@ -121,6 +123,7 @@ class SpanQATask(Section):
     """Answer a question with a span of its context, or say that the context has no answer."""
 
     reads: ClassVar[Reads] = "questions"
+    head: ClassVar[bool] = True
 
     kind: Literal["span_qa"] = "span_qa"
 
@@ -198,6 +201,7 @@ class WrittenQATask(Section):
     """Write the answer to a question about a context, token by token."""
 
     reads: ClassVar[Reads] = "questions"
+    head: ClassVar[bool] = False
 
     kind: Literal["written_qa"] = "written_qa"
 
@@ -228,6 +232,7 @@ class TextTask(Section):
     """Model plain text: every token is predicted from those before it."""
 
     reads: ClassVar[Reads] = "texts"
+    head: ClassVar[bool] = False
 
     kind: Literal["text"] = "text"
 

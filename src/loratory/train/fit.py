@@ -65,7 +65,8 @@ class Fit:
         """
         if not self.plan.steps:
             return self._as_it_is()
-        optimizer = make_optimizer(trained_parameters(self.network), self.plan.training)
+        plan = self.plan
+        optimizer = make_optimizer(trained_parameters(self.network), plan.training, plan.rates)
         state = self._resume(optimizer)
         if state.finished:
             return state

@@ -5,7 +5,7 @@ It yields after every optimiser step; whoever calls it logs, evaluates, saves an
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -58,6 +58,8 @@ class Plan:
     training: TrainingSection
     seed: int
     micro_batch_tokens: int
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """What multiplies the learning rate of a tensor, by name, where it is not 1."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -106,7 +108,7 @@ def updates(
         _clip(parameters, norm, plan.training.max_grad_norm)
         rate = learning_rate(step, plan.steps, plan.training)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate", 1.0)
         optimizer.step()
         optimizer.zero_grad()
         yield Update(

@@ -16,18 +16,29 @@ _STEP = "step"
 
 
 def make_optimizer(
-    parameters: Mapping[str, nn.Parameter], training: TrainingSection
+    parameters: Mapping[str, nn.Parameter],
+    training: TrainingSection,
+    rates: Mapping[str, float] | None = None,
 ) -> torch.optim.AdamW:
-    """Return AdamW over `parameters`; only matrices are decayed."""
-    decayed = [parameter for parameter in parameters.values() if parameter.ndim > 1]
-    others = [parameter for parameter in parameters.values() if parameter.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": training.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    """Return AdamW over `parameters`; only matrices are decayed.
+
+    `rates` are what multiplies the learning rate of a parameter, by name, where it is not 1; each
+    group holds it as `rate`.
+    """
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        kind = (parameter.ndim > 1, (rates or {}).get(name, 1.0))
+        groups.setdefault(kind, []).append(parameter)
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=training.learning_rate,
+        [
+            {
+                "params": held,
+                "weight_decay": training.weight_decay if is_matrix else 0.0,
+                "lr": rate * training.learning_rate,
+                "rate": rate,
+            }
+            for (is_matrix, rate), held in groups.items()
+        ],
         betas=(training.beta1, training.beta2),
         eps=training.epsilon,
         fused=True,

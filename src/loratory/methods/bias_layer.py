@@ -1,0 +1,27 @@
+"""A linear layer that was given a bias, which is all of it that trains."""
+
+import torch
+from torch import Tensor, nn
+
+from loratory.models.product import frozen_linear
+
+
+class BiasedLinear(nn.Module):
+    """y = W x + b, with b of zeros to begin with."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base
+        self.bias = nn.Parameter(torch.zeros(base.out_features, device=base.weight.device))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output, `[..., in]` to `[..., out]`."""
+        y = frozen_linear(x.reshape(-1, x.shape[-1]), self.base.weight)
+        return (y + self.bias.to(y.dtype)).view(*x.shape[:-1], -1)
+
+    def merged(self) -> nn.Linear:
+        """Return a plain layer with the bias."""
+        plain = nn.Linear(*self.base.weight.shape[::-1], device="meta")
+        plain.weight = nn.Parameter(self.base.weight.detach().clone(), requires_grad=False)
+        plain.bias = nn.Parameter(self.bias.detach().clone(), requires_grad=False)
+        return plain

@@ -1,0 +1,114 @@
+"""LoRA's layer: a frozen linear layer and a trainable low-rank update beside it.
+
+    y = W x + b + s (B A - B0 A0) x        A: r x in.   B: out x r.
+
+A0, B0 are None but for an update that starts as a part of W itself (PiSSA): then that part, which
+is frozen, is taken out again, so that the layer starts as W whatever A and B start as, and W stays
+as it is.
+
+With a magnitude m (DoRA, Liu et al. 2024, arXiv:2402.09353) each output's weights, a row of
+W' = W + s (B A - B0 A0), are scaled to the length m_i. Their own length is taken for a constant in
+the backward pass, as the paper proposes in 4.3; dropout is on the update's input alone, as without
+a magnitude.
+
+    y_i = m_i / |W'_i| W'_i x + b_i
+"""
+
+import torch
+from torch import Tensor, nn
+
+from loratory.errors import ConfigError
+from loratory.methods.lora_product import LoraProduct
+from loratory.models.product import product
+
+
+class LoraLinear(nn.Module):
+    """A linear layer with a low-rank update. `lora_magnitude_vector` is None without DoRA."""
+
+    def __init__(self, base: nn.Linear, *, r: int, scaling: float, lora_dropout: float) -> None:
+        super().__init__()
+        self.base = base
+        self.scaling = scaling
+        self.lora_dropout = lora_dropout
+        device = base.weight.device
+        self.lora_A = nn.Parameter(torch.empty(r, base.in_features, device=device))
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, r, device=device))
+        self.register_buffer("start_A", None)
+        self.register_buffer("start_B", None)
+        self.lora_magnitude_vector: nn.Parameter | None = None
+
+    @property
+    def weight(self) -> Tensor:
+        """Refuse to be read past: some recurrent networks multiply by a layer's weight themselves.
+
+        Raises:
+            ConfigError: always, since the update would be left out.
+        """
+        raise ConfigError(
+            "CFG-TARGET",
+            "the base uses a target layer's weight by itself, which would leave the update out",
+            at="method.target_modules",
+            fix="name other layers; of Mamba, the recurrence's input: [in_proj]",
+        )
+
+    def start_from(self, lora_a: Tensor, lora_b: Tensor) -> None:
+        """Begin the update as `lora_b lora_a`, which is taken out of what is frozen."""
+        for name, value in (("A", lora_a), ("B", lora_b)):
+            getattr(self, f"lora_{name}").data.copy_(value)
+            self.register_buffer(f"start_{name}", value.to(self.lora_A.device, copy=True))
+
+    def add_magnitude(self) -> None:
+        """Train each output's magnitude apart, from the length it has now."""
+        squares = self.base.weight.float().square().sum(1)
+        self.register_buffer("squares", squares, persistent=False)
+        self.lora_magnitude_vector = nn.Parameter(self._lengths())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output, `[..., in]` to `[..., out]`."""
+        lora_a, lora_b = self._factors()
+        magnitude, bias = self.lora_magnitude_vector, self.base.bias
+        y: Tensor = LoraProduct.apply(  # type: ignore[no-untyped-call]
+            x.reshape(-1, x.shape[-1]),
+            self.base.weight,
+            bias if magnitude is None else None,
+            lora_a,
+            lora_b,
+            self.scaling,
+            self.lora_dropout if self.training else 0.0,
+        )
+        if magnitude is not None:
+            y = y * (magnitude / self._lengths()).to(y.dtype)
+            y = y if bias is None else y + bias
+        return y.view(*x.shape[:-1], -1)
+
+    @torch.no_grad()
+    def merged(self) -> nn.Linear:
+        """Return a plain layer of the weight that the update makes, added up in float32."""
+        lora_a, lora_b = self._factors()
+        weight = self.base.weight.float() + self.scaling * (lora_b @ lora_a)
+        if self.lora_magnitude_vector is not None:
+            weight *= (self.lora_magnitude_vector / torch.linalg.vector_norm(weight, dim=1))[:, None]
+        plain = nn.Linear(*self.base.weight.shape[::-1], bias=False, device="meta")
+        plain.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
+        if self.base.bias is not None:
+            plain.bias = nn.Parameter(self.base.bias.detach().clone(), requires_grad=False)
+        return plain
+
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        """Return the update's two factors, `[rank, in]` and `[out, rank]`."""
+        if self.start_A is None:
+            return self.lora_A, self.lora_B
+        return torch.cat([self.lora_A, self.start_A]), torch.cat([self.lora_B, -self.start_B], 1)
+
+    @torch.no_grad()
+    def _lengths(self) -> Tensor:
+        """Return the length of each row of the weight with its update, `[out]`.
+
+        |w + s b A|^2 = |w|^2 + 2 s (A w) . b + s^2 b (A A^T) b^T, so that no matrix of the weight's
+        size is ever made.
+        """
+        a, b = self._factors()
+        weight: Tensor = self.base.weight
+        cross = product(weight, a.to(weight.dtype)).float()
+        grown = 2 * self.scaling * cross + self.scaling**2 * (b @ (a @ a.T))
+        return (self.squares + (grown * b).sum(1)).sqrt()
