@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import loratory.train  # noqa: F401 - it holds a docstring alone
 
 if TYPE_CHECKING:
+    from loratory.export.merge import Merged
     from loratory.inference.tuned import Tuned
+    from loratory.methods.count import Counts
     from loratory.pipeline import Run
 
-__all__ = ["load", "resume", "train"]
+__all__ = ["load", "merge", "params", "resume", "train"]
 
 
 def train(
@@ -55,3 +57,24 @@ def load(run: str | Path) -> "Tuned":
     from loratory.inference.tuned import load_run
 
     return load_run(run)
+
+
+def merge(run: str | Path, out: str | Path, **settings: Any) -> "Merged":
+    """Write a finished run as a plain transformers folder, once it is known to compute the same.
+
+    `settings` are those of `loratory merge`: `rows`, `file` and `tolerance`.
+    """
+    from loratory.export.merge import merge_run
+
+    return merge_run(Path(run), Path(out), **settings)
+
+
+def params(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> "Counts":
+    """Return how many parameters a recipe trains and leaves, part by part; none is loaded."""
+    from loratory.recipe.load import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+
+    from loratory.inference.parameters import recipe_counts
+
+    return recipe_counts(settings)

@@ -10,7 +10,7 @@ import pytest
 
 from loratory.errors import LoratoryError, RunError
 
-VERBS = ("train", "evaluate", "predict", "generate", "models", "data")
+VERBS = ("train", "evaluate", "predict", "generate", "params", "models", "data")
 
 
 class Interrupted(io.StringIO):

@@ -268,11 +268,11 @@ def test_a_base_as_it_is_goes_on_to_the_same_bytes(recipe_of, run_of, tmp_path, 
     assert run.result["evaluation"]["validation"]["loss"] is not None
 
 
-def test_without_a_method_a_head_still_trains(run_of):
-    run = run_of("classify", **{"method.kind": "none"})
+def test_of_a_linear_probe_the_head_alone_trains(run_of):
+    run = run_of("classify", **{"method.kind": "head"})
     assert run.result["trainable_parameters"] == 2 * 16
     assert run.result["steps"] > 0
-    assert load_file(run.path / "adapter" / "heads.safetensors").keys() == {"score.weight"}
+    assert load_file(run.path / "adapter" / "trained.safetensors").keys() == {"score.weight"}
     assert len(load_run(run.path).predict(["lovely"])) == 1
 
 

@@ -130,8 +130,10 @@ def test_a_base_that_has_changed_since_is_refused(copied_run):
     assert caught.value.exit_code == 8
 
 
-@pytest.mark.parametrize(("kind", "precision"), [("full", "float32"), ("none", "bfloat16")])
-def test_what_trains_in_full_is_float32_also_where_bfloat16_is_faster(
+@pytest.mark.parametrize(
+    ("kind", "precision"), [("full", "float32"), ("bitfit", "float32"), ("head", "bfloat16")]
+)
+def test_what_trains_of_the_base_is_float32_also_where_bfloat16_is_faster(
     film_recipe, tmp_path, monkeypatch, kind, precision
 ):
     """Also when it is loaded by what its environment says of it."""

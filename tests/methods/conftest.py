@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
@@ -20,11 +19,15 @@ from loratory.methods.trained import trained_parameters
 from loratory.models.load import load_base
 from loratory.recipe.schema import (
     BitfitMethod,
+    BottleneckMethod,
     ClassifyTask,
     FullMethod,
     HeadMethod,
+    Ia3Method,
     LoraMethod,
     OwnMethod,
+    PrefixMethod,
+    PromptMethod,
     SpanQATask,
     TextTask,
 )
@@ -104,11 +107,8 @@ class Peft:
         return self._run(model)
 
     def _run(self, model):
-        real = [torch.ones_like(text) for text in texts()]
-        return model(
-            input_ids=pad_sequence(texts(), batch_first=True, padding_value=PADDING),
-            attention_mask=pad_sequence(real, batch_first=True),
-        ).logits
+        # One by one: before virtual tokens transformers cannot tell where a padded text ends.
+        return torch.cat([model(input_ids=text[None]).logits for text in texts()])
 
 
 TOKENS = (5, 300, 7, 7, 0, 41)
@@ -235,6 +235,11 @@ METHODS = {
     "full": Case(FullMethod(), trains_base=True),
     "bitfit": Case(BitfitMethod(missing_biases="add"), trains_base=True),
     "head": Case(HeadMethod()),
+    "prompt": Case(PromptMethod(num_virtual_tokens=5), in_peft=True, merges=False),
+    "prefix": Case(PrefixMethod(num_virtual_tokens=5), in_peft=True, merges=False),
+    "houlsby": Case(BottleneckMethod(placement="houlsby", bottleneck_size=5), merges=False),
+    "pfeiffer gelu": Case(BottleneckMethod(reduction_factor=4, non_linearity="gelu"), merges=False),
+    "ia3": Case(Ia3Method(), in_peft=True),
 }
 
 

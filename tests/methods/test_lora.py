@@ -1,22 +1,32 @@
-"""LoRA: what it promises, each promise in one test."""
+"""LoRA and its variants in a network: what gets an update, how it starts, and what trains."""
 
+import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
 from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
 from loratory.errors import ConfigError
-from loratory.methods import lora
-from loratory.methods.trained import parameter_counts, trained_parameters
-from loratory.models.conv1d import to_linears
-from loratory.models.load import load_base
+from loratory.methods.lora import Lora, by_pattern
+from loratory.methods.lora_layer import LoraLinear
+from loratory.methods.trained import trained_parameters
+from loratory.models.load import Base, load_base
 from loratory.models.network import Network
-from loratory.models.product import product
 from loratory.recipe.schema import LoraMethod
 
 BATCH = flatten([EncodedRow((tuple(range(1, 1 + length)),), (), ()) for length in (5, 12, 1)])
+VARIANTS = {
+    "lora": {},
+    "gaussian": {"init_lora_weights": "gaussian"},
+    "rslora": {"use_rslora": True},
+    "dora": {"use_dora": True},
+    "pissa": {"init_lora_weights": "pissa"},
+    "rslora and pissa": {"init_lora_weights": "pissa", "use_rslora": True},
+    "dora and pissa": {"init_lora_weights": "pissa", "use_dora": True},
+}
 
 
 @pytest.fixture
@@ -25,12 +35,13 @@ def network(base_folder):
 
 
 def apply(network, seed=0, **settings):
-    lora.apply(network, LoraMethod(**settings), torch.Generator().manual_seed(seed))
+    base = Base(source=None, network=network, tokenizer=None, digest="")
+    Lora(LoraMethod(**settings)).apply(base, torch.Generator().manual_seed(seed))
     return network
 
 
 def layers(network):
-    return {n: part for n, part in network.named_modules() if isinstance(part, lora.LoraLinear)}
+    return {n: part for n, part in network.named_modules() if isinstance(part, LoraLinear)}
 
 
 def train_a_little(network, steps=10):
@@ -41,37 +52,20 @@ def train_a_little(network, steps=10):
         optimizer.zero_grad()
 
 
-def test_the_adapted_network_starts_as_the_base_bit_for_bit(network):
+@pytest.mark.parametrize("variant", ["lora", "gaussian", "rslora"])
+def test_the_adapted_network_starts_as_the_base_bit_for_bit(network, variant):
     network.double()
     with torch.no_grad():
         before = network(BATCH)
-        assert torch.equal(apply(network)(BATCH), before)
+        assert torch.equal(apply(network, **VARIANTS[variant])(BATCH), before)
 
 
-def test_a_fresh_update_adds_nothing_to_the_layers_own_product():
-    base, x = nn.Linear(24, 16), torch.randn(9, 24)
-    layer = lora.LoraLinear(base, r=4, lora_alpha=8, lora_dropout=0.0)
-    nn.init.normal_(layer.lora_A)
+@pytest.mark.parametrize("variant", ["dora", "pissa", "rslora and pissa", "dora and pissa"])
+def test_what_is_scaled_or_taken_out_starts_as_the_base_but_for_rounding(network, variant):
     with torch.no_grad():
-        assert torch.equal(layer(x), product(x, base.weight, base.bias))
-
-
-def test_the_update_is_scaled_by_alpha_over_r():
-    layer = lora.LoraLinear(nn.Linear(3, 5), r=2, lora_alpha=7, lora_dropout=0.0)
-    nn.init.ones_(layer.lora_A)
-    nn.init.ones_(layer.lora_B)
-    x = torch.ones(1, 3)
-    torch.testing.assert_close(layer(x) - layer.base(x), torch.full((1, 5), 3.0 * 2 * 3.5))
-
-
-def test_leading_sizes_stay_as_they_are():
-    layer = lora.LoraLinear(nn.Linear(3, 5), r=2, lora_alpha=4, lora_dropout=0.0)
-    nn.init.normal_(layer.lora_A)
-    nn.init.normal_(layer.lora_B)
-    x = torch.randn(2, 4, 3)
-    found = layer(x)
-    assert found.shape == (2, 4, 5)
-    torch.testing.assert_close(found[1, 2], layer(x[1, 2][None])[0])
+        before = network(BATCH)
+        found = apply(network, lora_alpha=5.0, **VARIANTS[variant])(BATCH)
+    torch.testing.assert_close(found, before, rtol=0, atol=2e-5)
 
 
 def test_only_the_update_trains(network):
@@ -82,13 +76,14 @@ def test_only_the_update_trains(network):
     assert trained_parameters(network).keys() == factors
 
 
-def test_training_leaves_every_bit_of_the_base_alone(network):
-    apply(network, r=4)
-    frozen = {n: p.clone() for n, p in network.named_parameters() if not p.requires_grad}
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_training_leaves_every_bit_of_the_base_alone(network, variant):
+    own = {name: p.clone() for name, p in network.named_parameters()}
+    apply(network, r=4, **VARIANTS[variant])
     update = {n: p.clone() for n, p in trained_parameters(network).items()}
     train_a_little(network)
-    assert frozen
-    assert all(torch.equal(network.get_parameter(name), frozen[name]) for name in frozen)
+    found = {n.replace(".base.", "."): p for n, p in network.named_parameters()}
+    assert all(torch.equal(found[name], own[name]) for name in own)
     assert not any(torch.equal(network.get_parameter(name), update[name]) for name in update)
 
 
@@ -100,11 +95,14 @@ def test_dropout_acts_while_training_and_never_else(network):
         assert torch.equal(network.eval()(BATCH), network(BATCH))
 
 
-def test_the_seed_decides_the_start(base_folder):
+@pytest.mark.parametrize("start", ["kaiming", "gaussian"])
+def test_the_seed_decides_the_start(base_folder, start):
     networks = [load_base(str(base_folder)).network for _ in range(3)]
     starts = [
-        [layer.lora_A for layer in layers(apply(network, seed=seed)).values()]
-        for network, seed in zip(networks, (1, 1, 2), strict=True)
+        [layer.lora_A for layer in layers(apply(network, seed=seed, **settings)).values()]
+        for network, seed, settings in zip(
+            networks, (1, 1, 2), [{"init_lora_weights": start}] * 3, strict=True
+        )
     ]
     assert all(map(torch.equal, starts[0], starts[1]))
     assert not any(map(torch.equal, starts[0], starts[2]))
@@ -117,53 +115,124 @@ def test_a_starts_as_torch_starts_a_linear_layer(network):
         assert not layer.lora_B.any()
 
 
-# SmolLM2-135M and GPT-2, with one of their layers and a small vocabulary: (configuration, layers).
-SMOLLM2 = (
-    {
-        "model_type": "llama",
-        "hidden_size": 576,
-        "intermediate_size": 1536,
-        "num_attention_heads": 9,
-        "num_key_value_heads": 3,
-        "num_hidden_layers": 1,
-    },
-    30,
-)
-GPT2 = ({"model_type": "gpt2", "n_layer": 1}, 12)
-GPT2_MEDIUM = ({"model_type": "gpt2", "n_layer": 1, "n_embd": 1024, "n_head": 16}, 24)
+def test_a_gaussian_start_spreads_by_one_over_the_rank(network):
+    found = layers(apply(network, r=8, init_lora_weights="gaussian")).values()
+    numbers = torch.cat([layer.lora_A.detach().flatten() for layer in found])
+    assert len(numbers) > 1000
+    assert abs(float(numbers.std()) * 8 - 1) < 0.1
+    assert abs(float(numbers.mean())) * 8 < 0.1
+    # A normal distribution has more beyond two of its standard deviations than a uniform one.
+    assert 0.02 < float((numbers.abs() > 2 / 8).float().mean()) < 0.08
+    assert not any(layer.lora_B.any() for layer in found)
 
 
-@pytest.mark.parametrize(
-    ("model", "targets", "count"),
-    [
-        (SMOLLM2, "all-linear", 2_442_240),
-        (SMOLLM2, ["q_proj", "v_proj"], 460_800),
-        (GPT2, ["c_attn"], 294_912),
-        (GPT2_MEDIUM, ["c_attn"], 786_432),
-    ],
-)
-def test_as_many_numbers_train_as_the_field_says(model, targets, count):
-    settings, of_layers = model
-    config = AutoConfig.for_model(**settings, vocab_size=320)
-    network = Network(to_linears_in(AutoModel.from_config(config)))
-    trained, total = parameter_counts(apply(network, r=8, target_modules=targets))
-    assert trained * of_layers == count
-    assert trained < total
+@pytest.mark.parametrize("settings", [{}, {"use_rslora": True}, {"lora_alpha": 0.5}], ids=str)
+def test_pissa_starts_as_the_best_approximation_of_each_weight(network, settings):
+    """The r strongest directions, found by numpy; no matrix of rank r is nearer (Eckart-Young)."""
+    for layer in layers(apply(network, r=3, init_lora_weights="pissa", **settings)).values():
+        weight = layer.base.weight.double().numpy()
+        u, s, v = np.linalg.svd(weight, full_matrices=False)
+        best = (u[:, :3] * s[:3]) @ v[:3]
+        a, b = layer.lora_A.detach().double().numpy(), layer.lora_B.detach().double().numpy()
+        np.testing.assert_allclose(layer.scaling * b @ a, best, atol=1e-5)
+        # Shared alike between the two factors, as the paper has it.
+        sizes = [np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=0)]
+        np.testing.assert_allclose(*sizes, rtol=1e-5)
+        assert torch.equal(layer.start_a, layer.lora_A)
+        assert torch.equal(layer.start_b, layer.lora_B)
 
 
-def to_linears_in(model):
-    to_linears(model)
-    return model.eval()
+def test_the_magnitude_starts_as_the_length_of_each_outputs_weights(network):
+    for layer in layers(apply(network, use_dora=True)).values():
+        lengths = torch.linalg.vector_norm(layer.base.weight.double(), dim=1)
+        assert layer.lora_magnitude_vector.requires_grad
+        torch.testing.assert_close(layer.lora_magnitude_vector.detach().double(), lengths)
+
+
+ONE_OF_EACH = {"gpt2": "c_attn", "llama": "q_proj"}
+PATTERNS = [
+    {"rank_pattern": {"{one}": 2}},
+    {"rank_pattern": {r".*\.1\..*": 3, "{one}": 5}, "alpha_pattern": {"{one}": 3.0}},
+    {"rank_pattern": {"0.mlp.{mlp}": 6}, "alpha_pattern": {r"{block}\.1\.mlp\.{mlp}": 1.0}},
+    {"alpha_pattern": {r".*(attn).*": 4.0}, "use_rslora": True, "rank_pattern": {"{one}": 2}},
+    {"layers_to_transform": [1], "target_modules": ["{one}"]},
+    {"layers_to_transform": [0, 1], "target_modules": ["{one}", "{mlp}"]},
+    {"target_modules": r".*\.1\..*{one}"},
+]
+WORDS = {
+    "gpt2": {"{one}": "c_attn", "{mlp}": "c_fc", "{block}": "transformer.h"},
+    "llama": {"{one}": "q_proj", "{mlp}": "up_proj", "{block}": "model.layers"},
+}
+
+
+def worded(part, words):
+    """Return settings with the words of the layout in place of those in braces."""
+    if isinstance(part, dict):
+        return {worded(key, words): worded(value, words) for key, value in part.items()}
+    if isinstance(part, list):
+        return [worded(value, words) for value in part]
+    for name, word in words.items():
+        part = part.replace(name, word) if isinstance(part, str) else part
+    return part
+
+
+def peft_model(peft, layout, **settings):
+    config = LoraConfig(task_type="SEQ_CLS", fan_in_fan_out=layout == "gpt2", **settings)
+    return get_peft_model(peft.stock, config)
+
+
+@pytest.mark.parametrize("settings", PATTERNS, ids="-".join)
+def test_layers_ranks_and_scalings_are_those_of_peft(ours, peft, settings):
+    settings = {"target_modules": "all-linear", "r": 4, "lora_alpha": 6} | worded(
+        settings, WORDS[ours.layout]
+    )
+    found = {
+        name: (len(layer.lora_A), layer.scaling)
+        for name, layer in layers(ours.base(**settings).network).items()
+    }
+    model = peft_model(peft, ours.layout, **settings)
+    expected = {
+        name.removeprefix("base_model.model."): (part.r["default"], part.scaling["default"])
+        for name, part in model.named_modules()
+        if hasattr(part, "lora_A")
+    }
+    assert found == expected
+    assert len({rank for rank, _ in found.values()}) > 1 or "rank_pattern" not in settings
+
+
+def test_the_first_pattern_that_fits_counts():
+    pattern = {"mlp.c_fc": 1, "c_fc": 2, r"h\.0\..*": 3}
+    names = ["h.0.mlp.c_fc", "h.0.x.c_fc", "t.h.0.attn", "h.1.attn", "h.1.my_c_fc"]
+    assert [by_pattern(pattern, name, 9) for name in names] == [1, 2, 3, 9, 9]
+
+
+@pytest.mark.parametrize("bias", ["none", "lora_only", "all"])
+def test_the_biases_that_train_are_those_of_peft(ours, peft, bias):
+    settings = {"target_modules": [ONE_OF_EACH[ours.layout]], "bias": bias}
+    found = {n for n in trained_parameters(ours.base(**settings).network) if "bias" in n}
+    model = peft_model(peft, ours.layout, **settings)
+    expected = {
+        name.removeprefix("base_model.model.").replace(".base_layer.", ".base.")
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and name.endswith("bias")
+    }
+    assert found == expected
+    assert bool(found) == (bias != "none" and ours.layout == "gpt2")
+
+
+def refusal_of(folder, **settings):
+    with pytest.raises(ConfigError) as caught:
+        apply(load_base(str(folder)).network, **settings)
+    return caught.value
 
 
 def test_the_rank_is_at_most_the_smaller_side(gpt2_folder):
     apply(load_base(str(gpt2_folder)).network, r=16)
-    with pytest.raises(ConfigError) as caught:
-        apply(load_base(str(gpt2_folder)).network, r=17)
-    error = caught.value
-    assert (error.code, error.exit_code, error.at) == ("CFG-RANGE", 2, "method.r")
-    assert (error.got, error.expected) == (17, "1…16")
-    assert "leave transformer.h.0.attn.c_attn out" in error.fix
+    for settings in ({"r": 17}, {"r": 4, "rank_pattern": {r"h\.0\.attn\.c_attn": 17}}):
+        error = refusal_of(gpt2_folder, **settings)
+        assert (error.code, error.exit_code, error.at) == ("CFG-RANGE", 2, "method.r")
+        assert (error.got, error.expected) == (17, "1…16")
+        assert "leave transformer.h.0.attn.c_attn out" in error.fix
 
 
 def test_modules_to_save_train_in_full_beside_the_update(network):
@@ -186,12 +255,28 @@ def test_modules_to_save_train_in_full_beside_the_update(network):
         ("mlp", "already has a low-rank update"),
     ],
 )
-def test_modules_that_cannot_be_saved_are_refused(network, module, problem):
-    with pytest.raises(ConfigError, match=problem) as caught:
-        apply(network, modules_to_save=[module])
-    error = caught.value
+def test_modules_that_cannot_be_saved_are_refused(base_folder, module, problem):
+    error = refusal_of(base_folder, modules_to_save=[module])
+    assert problem in error.problem
     assert (error.code, error.exit_code) == ("CFG-TARGET", 2)
     assert error.at == "method.modules_to_save"
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("no_proj", "no target layer has a name that ends so"),
+        ("proj", "no target layer has a name that ends so"),
+        ("(", "not a regular expression"),
+        ("lm_head", "no target layer"),
+    ],
+)
+@pytest.mark.parametrize("pattern", ["rank_pattern", "alpha_pattern"])
+def test_a_pattern_that_fits_no_target_is_refused(base_folder, pattern, key, problem):
+    error = refusal_of(base_folder, **{pattern: {key: 2}})
+    assert problem in error.problem
+    assert (error.code, error.at, error.got) == ("CFG-TARGET", f"method.{pattern}", key)
+    assert error.expected.endswith(".0.attn.c_attn") or error.expected.endswith(".q_proj")
 
 
 @pytest.fixture

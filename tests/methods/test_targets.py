@@ -7,7 +7,7 @@ from torch import nn
 from transformers import AutoModel
 
 from loratory.errors import ConfigError
-from loratory.methods.targets import ends_in, last_parts, target_names
+from loratory.methods.targets import ends_in, in_blocks, last_parts, target_names
 from loratory.models.load import load_base
 
 PROJECTIONS = {
@@ -130,3 +130,29 @@ def test_weights_are_not_touched_by_the_search(network):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     target_names(network, "all-linear")
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_only_the_layers_of_the_blocks_asked_for_are_kept_in_order():
+    names = [f"model.layers.{block}.mlp.up_proj" for block in range(12)]
+    assert in_blocks(names, [11, 1]) == [names[1], names[11]]
+    assert in_blocks(["model.norm", *names[:2]], [0]) == [names[0]]
+
+
+@pytest.mark.parametrize(("blocks", "wrong"), [([2], 2), ([0, 9, 7], 7)])
+def test_a_block_that_is_not_there_is_refused(network, blocks, wrong):
+    with pytest.raises(ConfigError) as caught:
+        in_blocks(target_names(network, "all-linear"), blocks)
+    error = caught.value
+    assert (error.code, error.exit_code, error.at) == (
+        "CFG-TARGET",
+        2,
+        "method.layers_to_transform",
+    )
+    assert (error.got, error.expected) == (wrong, "numbers of 0…1")
+
+
+def test_a_block_without_a_target_layer_is_refused(network, layout):
+    name = {"gpt2": "h.0.mlp.c_fc", "llama": "layers.0.mlp.up_proj"}[layout]
+    with pytest.raises(ConfigError, match="no target layer is in this block") as caught:
+        in_blocks(target_names(network, [name]), [1])
+    assert caught.value.got == 1

@@ -138,13 +138,36 @@ def test_a_wrong_kind_lists_the_kinds_there_are(refusal, written, code, shown, f
 def test_a_value_in_a_kind_is_told_as_any_other(refusal, section, kind):
     values = {section: {"kind": kind}}
     for key in [name for name in keys_of_section((section,), values) if name != "kind"]:
-        written = 1 if key == "decoding" else {"zzz": 1}
+        known = known_key((section, key), values)
+        written = 1 if known.types == {"object"} else {"zzz": 1}
         error = refusal(f"{section}: {json.dumps({'kind': kind, key: written})}")
-        assert (error.code, error.expected) == (
-            "CFG-TYPE",
-            known_key((section, key), values).expected,
-        )
+        assert (error.code, error.expected) == ("CFG-TYPE", known.expected)
         assert error.at.endswith(f"recipe.yaml:3 {section}.{key}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "code", "shown"),
+    [
+        ("{c_attn: x}", "c_attn", "CFG-TYPE", "'x'"),
+        ("{c_fc: 4, c_attn: 0}", "c_attn", "CFG-RANGE", "0"),
+        ("{c_attn: 4.5}", "c_attn", "CFG-RANGE", "4.5"),
+        ("{mlp.c_fc: [4]}", "'mlp.c_fc'", "CFG-TYPE", "a list"),
+        ("{'*': null}", "'*'", "CFG-TYPE", "a blank (null)"),
+    ],
+)
+def test_a_value_under_a_free_name_has_its_place(refusal, pattern, key, code, shown):
+    error = refusal(f"method:\n  rank_pattern: {pattern}\n")
+    assert error.code == code
+    assert error.at.endswith(f"recipe.yaml:4 method.rank_pattern.{key}")
+    assert f"got {shown}, expected a whole number >= 1" in str(error)
+
+
+def test_what_is_no_section_of_names_is_told_what_they_hold(refusal):
+    error = refusal("method: {rank_pattern: [4]}")
+    assert (error.code, error.expected) == (
+        "CFG-TYPE",
+        "a section of names, each with a whole number >= 1",
+    )
 
 
 @pytest.mark.parametrize(("section", "kind"), KINDS)

@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from loratory.recipe.known_keys import (
+    ANY,
     ITEM,
     is_section,
     keys_of_section,
@@ -46,7 +47,7 @@ def test_every_field_of_the_schema_is_a_key():
 
 @pytest.mark.parametrize(("key", "section"), EVERY_KIND)
 def test_every_kind_of_section_has_the_keys_of_its_class(key, section):
-    values = {key: {"kind": section().kind}}
+    values = {key: {"kind": section.model_fields["kind"].default}}
     assert keys_of_section((key,), values) == [*section.model_fields]
     assert all(known_key((key, name), values) for name in section.model_fields)
 
@@ -105,7 +106,9 @@ def test_every_key_says_what_it_takes():
 
 
 def test_every_key_but_a_kind_has_a_help_text():
-    keys = {path: forms for path, forms in known_keys().items() if ITEM not in path and path}
+    items = {path for path in known_keys() if path and path[-1] in (ANY, ITEM)}
+    assert ("method", "rank_pattern", ANY) in items
+    keys = {path: forms for path, forms in known_keys().items() if path and path not in items}
     silent = {path for path, forms in keys.items() if not all(form.description for form in forms)}
     assert silent == {("task", "kind"), ("method", "kind")}
 
@@ -119,6 +122,15 @@ def test_sections_are_told_from_values():
     assert not is_section(("task", "examples", 0), {})
     assert not is_section(("data", "name"), {})
     assert not is_section(("data", "no_such_key"), {})
+
+
+def test_any_name_is_a_key_where_names_are_free_and_nowhere_else():
+    for name in ("c_attn", r".*\.0\..*", ANY, ITEM, "kind"):
+        assert known_key(("method", "rank_pattern", name), {}).expected == "a whole number >= 1"
+        assert known_key(("method", "rank_pattern", name), {"method": {"kind": "full"}}) is None
+        assert known_key(("method", "rank_pattern", name, "more"), {}) is None
+        assert known_key(("data", "limit", name), {}) is None
+    assert keys_of_section(("method", "rank_pattern"), {}) == []
 
 
 def test_the_items_of_a_list_may_be_sections():
@@ -144,7 +156,12 @@ def test_expectations_are_in_words():
         ("task", "labels", 3): "text",
         ("task", "examples"): "a list of sections of settings",
         ("task", "bos"): "true or false",
-        ("method", "kind"): "one of lora, full, none",
+        ("method", "kind"): (
+            "one of lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, peft, none"
+        ),
+        ("method", "rank_pattern"): "a section of names, each with a whole number >= 1",
+        ("method", "alpha_pattern", "c_attn"): "a number > 0",
+        ("method", "layers_to_transform"): "a list of a whole number >= 0",
         ("base",): "text that is not empty",
         ("data",): "a section of settings",
     }

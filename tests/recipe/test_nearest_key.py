@@ -12,6 +12,7 @@ from loratory.recipe.settings import dotted
 
 OURS = {dotted(path) for path in known_keys() if path}
 KINDS = known_key(("task",), {}).kinds
+METHODS = known_key(("method",), {}).kinds
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,8 @@ KINDS = known_key(("task",), {}).kinds
         (("training", "seed"), "seed"),
         (("training.epochs",), "training.epochs"),
         (("training.lr",), "training.learning_rate"),
+        (("method", "rank_patern"), "method.rank_pattern"),
+        (("method", "dropout"), "method.dropout"),
         (("LR",), "training.learning_rate"),
         (("method", "R"), "method.r"),
         (("num_train_epoch",), "training.epochs"),
@@ -44,6 +47,11 @@ def test_the_key_that_was_meant_is_named(path, meant):
 
 def test_a_key_of_another_section_is_sent_there():
     assert advice_for(("r",), {}).fix == "`r` belongs under `method`: write method.r"
+
+
+def test_dropout_is_told_which_method_has_it_and_what_loras_is_called():
+    fix = advice_for(("method", "dropout"), {}).fix
+    assert fix == "`dropout` belongs to method.kind full; did you mean `lora_dropout`?"
 
 
 def test_a_key_of_several_sections_names_them_all():
@@ -65,7 +73,17 @@ def test_names_of_other_tools_are_answered_with_the_kind_that_is_needed(name, ki
     values = {"task": {"kind": kind}}
     fix = advice_for(("task", name), values).fix
     path = tuple(OUR_KEYS[name].split("."))
-    assert ("with task.kind" in fix) == (known_key(path, values) is None)
+    is_of_the_task = path[0] == "task"
+    assert ("with task.kind" in fix) == (is_of_the_task and known_key(path, values) is None)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+@pytest.mark.parametrize("name", sorted(n for n, o in OUR_KEYS.items() if o.startswith("method.")))
+def test_names_of_other_tools_are_answered_with_the_method_that_is_needed(name, kind):
+    values = {"method": {"kind": kind}}
+    fix = advice_for((name,), values).fix
+    path = tuple(OUR_KEYS[name].split("."))
+    assert ("with method.kind" in fix) == (known_key(path, values) is None)
 
 
 @pytest.mark.parametrize("name", sorted(NOT_IN_A_RECIPE))

@@ -3,7 +3,7 @@
 import pytest
 
 from loratory.recipe.known_keys import known_key
-from loratory.recipe.schema import DataSection, task_labels
+from loratory.recipe.schema import DataSection, LoraMethod, task_labels, trains_the_base
 
 SQUAD = "base: gpt2\ndata: {name: squad}\n"
 SETS = known_key(("data", "name"), {}).choices
@@ -48,14 +48,88 @@ def test_files_of_ones_own_are_the_data_of_any_task(loaded, task):
     assert recipe.data == DataSection(train="a.csv")
 
 
-def test_full_fine_tuning_is_in_float32(refusal, loaded):
-    error = refusal("method: {kind: full}\ntraining: {precision: bfloat16}\n")
+TRAIN_THE_BASE = [
+    "kind: full",
+    "kind: bitfit",
+    "bias: all",
+    "bias: lora_only",
+    "modules_to_save: [ln_f]",
+]
+LEAVE_IT = [
+    "r: 4",
+    "use_dora: true",
+    "init_lora_weights: pissa",
+    "kind: bottleneck",
+    "kind: ia3",
+    "kind: prompt",
+    "kind: prefix",
+    "kind: head",
+    "kind: peft, folder: adapter",
+]
+
+
+@pytest.mark.parametrize("method", TRAIN_THE_BASE)
+def test_weights_of_the_base_train_in_float32(refusal, loaded, method):
+    error = refusal(f"method: {{{method}}}\ntraining: {{precision: bfloat16}}\n")
     assert error.at.endswith("recipe.yaml:4 training.precision")
     assert error.fix == "leave training.precision out"
-    assert refusal("training: {precision: bfloat16}\n", "method.kind=full").at == (
-        "command line: method.kind"
-    )
-    assert loaded("method: {kind: full}\ntraining: {precision: float32}\n")
+    recipe = loaded(f"method: {{{method}}}\ntraining: {{precision: float32}}\n")
+    assert trains_the_base(recipe.method)
+
+
+@pytest.mark.parametrize("method", LEAVE_IT)
+def test_what_stands_beside_the_base_trains_over_one_in_bfloat16(loaded, method):
+    recipe = loaded(f"method: {{{method}}}\ntraining: {{precision: bfloat16}}\n")
+    assert not trains_the_base(recipe.method)
+
+
+def test_a_method_of_the_command_line_is_where_the_mistake_is(refusal):
+    error = refusal("training: {precision: bfloat16}\n", "method.kind=full")
+    assert error.at == "command line: method.kind"
+
+
+WITH_A_HEAD = ("classify", "span_qa")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_probe_needs_a_head_and_a_head_needs_training(loaded, refusal, task):
+    given = (f"task.kind={task}", "data={train: a.csv}")
+    fits, other = ("head", "none") if task in WITH_A_HEAD else ("none", "head")
+    assert loaded("", f"method.kind={fits}", *given).method.kind == fits
+    error = refusal(f"method: {{kind: {other}}}", "data={train: a.csv}", f"task={{kind: {task}}}")
+    assert error.code == "CFG-RANGE"
+    assert error.problem.startswith(f"task {task} ")
+    assert error.fix == f"set method.kind to {fits}, or to lora"
+    assert refusal("", f"method.kind={other}", *given).at == "command line: method.kind"
+
+
+def test_a_bottleneck_has_one_width(loaded, refusal):
+    assert loaded("method: {kind: bottleneck, reduction_factor: 4}").method.bottleneck_size is None
+    assert loaded("method: {kind: bottleneck, bottleneck_size: 4}").method.reduction_factor is None
+    error = refusal("method: {kind: bottleneck, reduction_factor: 4, bottleneck_size: 3}")
+    assert error.code == "CFG-RANGE"
+    assert error.at.endswith("recipe.yaml:3 method")
+    assert error.fix == "leave one of them out"
+
+
+@pytest.mark.parametrize(
+    ("written", "overrides"),
+    [
+        ("{c_attn: 4}", ()),
+        ("{c_attn: 9}", ("method.rank_pattern={c_attn: 4}",)),
+        ("{c_attn: 9}", ("method.rank_pattern.c_attn=4",)),
+        ("{}", ("method.rank_pattern.c_attn=4",)),
+        ("{c_attn: 4, c_fc: 9}", ("method.rank_pattern.c_fc=null",)),
+    ],
+)
+def test_ranks_of_single_layers_are_given_by_name(loaded, written, overrides):
+    recipe = loaded(f"method: {{rank_pattern: {written}}}", *overrides)
+    assert recipe.method == LoraMethod(rank_pattern={"c_attn": 4})
+
+
+def test_a_layers_name_may_hold_points(loaded):
+    found = loaded("method: {rank_pattern: {mlp.c_fc: 4}}", "method.alpha_pattern.mlp.c_fc=2")
+    assert found.method == LoraMethod(rank_pattern={"mlp.c_fc": 4}, alpha_pattern={"mlp.c_fc": 2.0})
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from loratory.recipe.known_keys import known_key
 from loratory.report.facts import facts, title
 from loratory.report.record import RunResult
 
@@ -33,6 +34,24 @@ def test_what_was_not_done_is_no_fact(written, spans):
     assert facts(written)["Method"] == "none, the base answers as it is"
     assert "Training" not in facts(written)
     assert facts(spans)["Method"] == "full fine-tuning"
+
+
+def test_every_method_has_words(record):
+    """What no page should show is the bare name of a kind."""
+    for kind in known_key(("method",), {}).kinds:
+        tuned = replace(record, recipe={"base": "tiny", "method": {"kind": kind}})
+        assert facts(tuned)["Method"] != kind
+        assert "an unknown method" not in title(tuned)
+        assert f"with {kind} on" not in title(tuned)
+
+
+def test_settings_that_say_nothing_are_no_facts_and_patterns_are_read(record):
+    method = {"kind": "lora", "r": 4, "use_dora": False, "use_rslora": True, "rank_pattern": {}}
+    more = {"alpha_pattern": {"c_attn": 2.0, "mlp.c_fc": 3.5}, "lora_dropout": 0.0, "bias": None}
+    found = facts(replace(record, recipe={"method": method | more}))["Method"]
+    assert found == (
+        "LoRA, r 4, use_rslora True, alpha_pattern c_attn: 2 mlp.c_fc: 3.5, lora_dropout 0"
+    )
 
 
 def test_each_task_says_how_it_answers(spans, written, texts):

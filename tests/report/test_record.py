@@ -87,6 +87,12 @@ def test_a_base_that_was_not_tuned_is_no_baseline_of_itself(written, texts):
     assert [baseline.name for baseline in texts.baselines] == ["untuned base"]
 
 
+def test_a_linear_probe_is_trained_and_its_base_a_baseline(texts):
+    probed = replace(texts, recipe={"method": {"kind": "head"}})
+    assert not probed.untrained
+    assert [baseline.name for baseline in probed.baselines] == ["untuned base"]
+
+
 def test_questions_have_no_classes(spans):
     assert spans.labels == []
     assert without_result(spans).labels == []

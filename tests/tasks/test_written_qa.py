@@ -43,13 +43,23 @@ def test_the_answers_tokens_and_the_end_are_learned(lm):
     for row, learned, answer in zip(ROWS, task_of(lm).encode(ROWS).rows, answers, strict=True):
         prompt = (0, *ids(lm, f"Ann and Bo\nQ: {row.question}\nA:"))
         assert learned.tokens == (*prompt, *ids(lm, f" {answer}"))
-        assert learned.segments[0] == prompt
+        assert sum(learned.segments[:-1], ()) == prompt
         assert learned.targets == (*ids(lm, f" {answer}"), lm.tokenizer.eos_token_id)
         # At each position the next token is the target.
         end = len(learned)
         assert learned.positions == tuple(range(len(prompt) - 1, end))
         following = (*learned.tokens, lm.tokenizer.eos_token_id)
         assert tuple(following[at + 1] for at in learned.positions) == learned.targets
+
+
+def test_questions_on_one_context_share_a_segment_and_a_question_alone_shares_none(lm):
+    other = replace(ROWS[0], context="Cy and Di")
+    learned = task_of(lm).encode([*ROWS, other]).rows
+    start = (0, *ids(lm, "Ann and Bo\nQ:"))
+    assert {len(row.segments) for row in learned[:-1]} == {3}
+    (shared,) = {row.segments[0] for row in learned[:-1]}
+    assert shared[: len(start)] == start
+    assert len(learned[-1].segments) == 2
 
 
 def test_the_first_right_answer_is_learned(lm):

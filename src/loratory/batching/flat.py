@@ -1,4 +1,7 @@
-"""The flat batch: texts laid end to end, each attending to itself, positions starting anew."""
+"""The flat batch: texts laid end to end, each attending to itself, positions starting anew.
+
+Where beginnings are shared, a token that several texts begin with stands there once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ import torch
 from torch import Tensor
 
 from loratory.batching.rows import EncodedRow
+from loratory.batching.tree import Piece, grow_tree
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,8 @@ class FlatBatch:
     position_ids: Tensor
     """Place of each token in its own row, `[tokens]`."""
 
-    bounds: tuple[tuple[int, int], ...]
-    """First token and end of each row within the sequence."""
+    pieces: tuple[Piece, ...]
+    """What the sequence is made of: a piece for each row, but for rows that begin alike."""
 
     read_at: Tensor
     """Tokens at which the task reads the network, `[positions]`."""
@@ -36,24 +40,45 @@ class FlatBatch:
         """Return the number of tokens."""
         return len(self.input_ids)
 
+    @property
+    def branches(self) -> bool:
+        """Whether rows share a beginning."""
+        return any(piece.reach > piece.end for piece in self.pieces)
 
-def flatten(rows: Sequence[EncodedRow], device: torch.device | str = "cpu") -> FlatBatch:
-    """Lay `rows` end to end."""
-    ends = list(accumulate(map(len, rows)))
-    starts = [0, *ends[:-1]]
-    read_at = [
-        start + position
-        for start, row in zip(starts, rows, strict=True)
-        for position in row.positions
-    ]
+    @property
+    def bounds(self) -> tuple[tuple[int, int], ...]:
+        """First token and end of each row within the sequence, where none shares a beginning."""
+        if self.branches:
+            raise ValueError("rows that share a beginning have no bounds of their own")
+        return tuple((piece.start, piece.end) for piece in self.pieces)
 
-    def whole(values: list[int]) -> Tensor:
+
+def flatten(
+    rows: Sequence[EncodedRow], device: torch.device | str = "cpu", *, shared: bool = False
+) -> FlatBatch:
+    """Lay `rows` end to end; what they begin with in common once, if it may be `shared`."""
+    texts = [row.tokens for row in rows]
+    if shared:
+        tree = grow_tree(texts)
+        tokens, places, pieces = tree.tokens, tree.places, tree.pieces
+        read_at = [tree.at(text, at) for text, row in enumerate(rows) for at in row.positions]
+    else:
+        ends = list(accumulate(map(len, texts)))
+        starts = [0, *ends[:-1]]
+        tokens = tuple(token for text in texts for token in text)
+        places = tuple(place for text in texts for place in range(len(text)))
+        pieces = tuple(Piece(start, end, end) for start, end in zip(starts, ends, strict=True))
+        read_at = [
+            start + at for start, row in zip(starts, rows, strict=True) for at in row.positions
+        ]
+
+    def whole(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
     return FlatBatch(
-        input_ids=whole([token for row in rows for token in row.tokens]),
-        position_ids=whole([place for row in rows for place in range(len(row))]),
-        bounds=tuple(zip(starts, ends, strict=True)),
+        input_ids=whole(tokens),
+        position_ids=whole(places),
+        pieces=pieces,
         read_at=whole(read_at),
         targets=whole([target for row in rows for target in row.targets]),
         counts=tuple(len(row.positions) for row in rows),

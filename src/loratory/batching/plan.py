@@ -6,20 +6,43 @@ from functools import lru_cache
 
 import numpy as np
 
+from loratory.batching.rows import EncodedRow
+from loratory.batching.tree import common_length
 from loratory.recipe.streams import stream_seed
 
 
 @lru_cache(maxsize=2)
-def epoch_order(rows: int, *, seed: int, epoch: int) -> tuple[int, ...]:
-    """Return the row numbers in the order in which `epoch` reads them."""
+def epoch_order(groups: tuple[int, ...], *, most: int, seed: int, epoch: int) -> tuple[int, ...]:
+    """Return the row numbers in the order in which `epoch` reads them.
+
+    `groups` says of each row to which group it belongs. Those of a group stay together, but for
+    groups of more than `most` rows, which are shuffled and cut.
+    """
     generator = np.random.Generator(np.random.PCG64(stream_seed(seed, "order", epoch)))
-    return tuple(int(row) for row in generator.permutation(rows))
+    members: dict[int, list[int]] = {}
+    for row in generator.permutation(len(groups)):
+        members.setdefault(groups[row], []).append(int(row))
+    runs = [rows[at : at + most] for rows in members.values() for at in range(0, len(rows), most)]
+    if any(len(rows) > most for rows in members.values()):
+        runs = [runs[number] for number in generator.permutation(len(runs))]
+    return tuple(row for run in runs for row in run)
 
 
-def step_rows(step: int, rows: int, *, batch_size: int, seed: int) -> tuple[int, ...]:
+def groups_of(rows: Sequence[EncodedRow], *, together: bool) -> tuple[int, ...]:
+    """Return the group of each row: that of its shared beginning, or one for each row alone."""
+    if not together:
+        return tuple(range(len(rows)))
+    beginnings: dict[object, int] = {}
+    keys = [row.segments[0] if len(row.segments) > 1 else number for number, row in enumerate(rows)]
+    return tuple(beginnings.setdefault(key, len(beginnings)) for key in keys)
+
+
+def step_rows(
+    step: int, groups: tuple[int, ...], *, batch_size: int, seed: int
+) -> tuple[int, ...]:
     """Return the row numbers of optimiser step `step`, counted from 0 over all epochs."""
-    epoch, within = divmod(step, steps_per_epoch(rows, batch_size))
-    order = epoch_order(rows, seed=seed, epoch=epoch)
+    epoch, within = divmod(step, steps_per_epoch(len(groups), batch_size))
+    order = epoch_order(groups, most=batch_size, seed=seed, epoch=epoch)
     return order[within * batch_size : (within + 1) * batch_size]
 
 
@@ -28,20 +51,41 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return -(-rows // batch_size)
 
 
-def split_by_tokens(lengths: Sequence[int], most: int) -> Iterator[slice]:
+def micro_batches(rows: Sequence[EncodedRow], most: int, *, shared: bool) -> list[list[int]]:
+    """Cut rows into parts of at most `most` tokens to compute; return each part's row numbers.
+
+    Where beginnings are `shared`, rows that begin alike stand side by side.
+    """
+    texts = [row.tokens for row in rows]
+    if not shared:
+        return [list(range(len(rows)))[part] for part in split_by_tokens(list(map(len, rows)), most)]
+    order = sorted(range(len(rows)), key=texts.__getitem__)
+    sorted_texts = [texts[number] for number in order]
+    common = [common_length(one, other) for one, other in zip([(), *sorted_texts], sorted_texts, strict=False)]
+    return [order[part] for part in split_by_tokens(list(map(len, sorted_texts)), most, common)]
+
+
+def split_by_tokens(
+    lengths: Sequence[int], most: int, common: Sequence[int] = ()
+) -> Iterator[slice]:
     """Cut rows of these `lengths` into runs of at most `most` tokens; a longer row stands alone.
 
-    The runs are about equally long: a short remainder would cost almost as much as a full one.
+    `common` are the tokens that each row has in common with the one before it, which count once in
+    a run. The runs are about equally long: a short remainder would cost almost as much as a full
+    one.
     """
-    total = sum(lengths)
+    further = [
+        length - same for length, same in zip(lengths, common or [0] * len(lengths), strict=True)
+    ]
+    total = sum(further)
     runs = max(1, math.ceil(total / most))
     # Half a longest row above the mean, so that rounding to whole rows makes no further run.
-    fair = min(most, math.ceil(total / runs) + max(lengths, default=0) // 2)
+    fair = min(most, math.ceil(total / runs) + max(further, default=0) // 2)
     start, tokens = 0, 0
     for index, length in enumerate(lengths):
-        if tokens and tokens + length > fair:
+        if index > start and tokens + further[index] > fair:
             yield slice(start, index)
             start, tokens = index, 0
-        tokens += length
+        tokens += further[index] if index > start else length
     if start < len(lengths):
         yield slice(start, len(lengths))

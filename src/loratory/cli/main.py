@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from loratory.cli import data, evaluate, generate, models, predict, train
+from loratory.cli import data, evaluate, generate, merge, models, params, predict, train
 from loratory.cli.output import print_error
 from loratory.errors import LoratoryError
 
@@ -21,6 +21,8 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
+app.command("merge")(merge.merge)
+app.command("params")(params.params)
 app.command("models")(models.models)
 app.add_typer(data.app, name="data")
 

@@ -1,4 +1,4 @@
-"""Answer rows: similar lengths together, so many tokens at once, results in the rows' order."""
+"""Answer rows: what is alike together, so many tokens at once, results in the rows' order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from loratory.batching.flat import flatten
-from loratory.batching.plan import split_by_tokens
+from loratory.batching.plan import micro_batches
 from loratory.batching.rows import EncodedRow, Encoding, total_tokens
 from loratory.inference.generate import generate
 from loratory.inference.side_by_side import side_by_side
@@ -41,7 +41,7 @@ def answer_rows(
 ) -> Answers:
     """Return the network's answers to an encoded split; `watch` hears of each part, in pieces.
 
-    Which pieces are computed together is a pure function of their lengths. With several `threads`
+    Which pieces are computed together is a pure function of their tokens. With several `threads`
     each computes parts of its own.
     """
     network.eval()
@@ -91,13 +91,16 @@ class _Passes:
         self, rows: Sequence[EncodedRow], predict: Callable[..., list[Output]]
     ) -> Iterator[tuple[list[int], tuple[float, int, list[Output]]]]:
         """Yield the numbers of rows computed together; their loss, its count and their outputs."""
+        shared = self.network.shares
         order = sorted(range(len(rows)), key=lambda number: (len(rows[number]), number))
-        cuts = split_by_tokens([len(rows[number]) for number in order], self.tokens_at_once)
-        parts = [order[cut] for cut in cuts]
+        by_length = [rows[number] for number in order]
+        cuts = micro_batches(by_length, self.tokens_at_once, shared=shared)
+        parts = [[order[number] for number in cut] for cut in cuts]
 
         @torch.inference_mode()
         def compute(numbers: list[int]) -> tuple[float, int, list[Output]]:
-            batch = flatten([rows[number] for number in numbers], self.network.device)
+            asked = [rows[number] for number in numbers]
+            batch = flatten(asked, self.network.device, shared=shared)
             hidden = self.network(batch)
             loss = self.task.loss(self.network, hidden, batch)
             return float(loss.total), loss.count, predict(self.network, hidden, batch)

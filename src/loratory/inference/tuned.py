@@ -1,8 +1,9 @@
 """A network with its method and head: made from a recipe, or read back from a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -147,8 +148,8 @@ def _resolved(recipe: Recipe, base: Base) -> Recipe:
     )
 
 
-def load_run(path: str | Path) -> Tuned:
-    """Return the tuned network of a finished run.
+def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) -> Tuned:
+    """Return the tuned network of a finished run, as it was trained but for `overrides`.
 
     Raises:
         RunError: there is no such run, it has not finished, or its adapter is damaged.
@@ -166,7 +167,7 @@ def load_run(path: str | Path) -> Tuned:
     made_of = read_json(folder.environment)
     # In the number format it was trained in, so that the same texts get the same answers.
     precision = {"training.precision": made_of["compute"]["precision"]}
-    recipe = load_recipe(folder.recipe, precision)
+    recipe = load_recipe(folder.recipe, {**precision, **(overrides or {})})
     # What it started from may be gone; its own adapter is of the same method.
     method = _in_folder(recipe.method, adapter.path)
     tuned = untrained(recipe.model_copy(update={"method": method}))

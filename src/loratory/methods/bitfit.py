@@ -4,14 +4,18 @@ Ben Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Trans
 Language-models", arXiv:2106.10199.
 """
 
+import copy
+from typing import Any
+
 import torch
 from torch import nn
 
 from loratory.errors import ConfigError
 from loratory.methods.bias_layer import BiasedLinear
-from loratory.methods.method import Method
+from loratory.methods.method import Method, adapted_layers, cannot_merge
 from loratory.methods.targets import target_names
 from loratory.models.load import Base
+from loratory.models.network import Network
 from loratory.recipe.schema import BitfitMethod
 
 
@@ -51,3 +55,35 @@ class Bitfit(Method):
             layer = network.get_submodule(name)
             assert isinstance(layer, nn.Linear)
             network.set_submodule(name, BiasedLinear(layer))
+
+    def fold(self, base: Base) -> None:
+        """Put added biases into plain layers, and into the base's configuration that there are any.
+
+        Raises:
+            ConfigError: the architecture has no setting for just these biases.
+        """
+        network = base.network
+        added = {f"{name}.bias" for name in adapted_layers(network)}
+        if added and added != _declared_biases(network):
+            kind = network.config.model_type
+            raise cannot_merge(self.kind, f"{kind} has no setting for biases in its linear layers")
+        if added:
+            _declare_biases(network.config)
+        super().fold(base)
+
+
+def _declare_biases(config: Any) -> None:
+    """Set what Llama and its kin call the biases of their linear layers."""
+    for field in ("attention_bias", "mlp_bias"):
+        if hasattr(config, field):
+            setattr(config, field, True)
+
+
+def _declared_biases(network: Network) -> set[str]:
+    """Return the biases that transformers gives such a backbone where its settings ask for them."""
+    config = copy.deepcopy(network.config)
+    _declare_biases(config)
+    with torch.device("meta"):
+        backbone = type(network.get_submodule(network.prefix))(config)
+    names = [name for name, _ in backbone.named_parameters() if name.endswith(".bias")]
+    return {f"{network.prefix}.{name}" for name in names}

@@ -1,16 +1,23 @@
 """PEFT adapters made elsewhere: the method that a folder's configuration and tensors say."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import ValidationError
+from torch import nn
 
 from loratory.errors import ModelError
-from loratory.methods.method import adapted_layers, without
-from loratory.methods.peft_folder import CONFIG, WEIGHTS, adapter_config, modules_of
-from loratory.methods.tensor_file import load_tensors
-from loratory.models.network import Network, probe_batch
+from loratory.methods.method import AdaptedLayer, adapted_layers
+from loratory.methods.peft_folder import (
+    CONFIG,
+    PREFIX,
+    adapter_config,
+    modules_of,
+    stored_tensors,
+)
+from loratory.models.network import Network
 from loratory.recipe.schema import (
     Ia3Method,
     LoraMethod,
@@ -26,13 +33,20 @@ _LORA_FIELDS = (
     *("r", "lora_alpha", "lora_dropout", "rank_pattern", "alpha_pattern"),
     *("use_rslora", "use_dora", "bias"),
 )
+_OTHER_VARIANTS = (
+    *("use_qalora", "lora_bias", "use_bdlora", "alora_invocation_tokens", "arrow_config"),
+    *("kasa_config", "monteclora_config", "layer_replication", "target_parameters"),
+    "trainable_token_indices",
+)
+# What a float32 factor or magnitude may be off by; an update that was trained is far more.
+_ROUNDING = 1e-6
 
 
 def settled(section: MethodSection) -> OwnMethod:
     """Return the section itself, or that of the adapter that it names.
 
     Raises:
-        SecurityError, ModelError: the adapter cannot be read or trusted, or there is no such method.
+        SecurityError, ModelError: the adapter cannot be read or trusted, or is of no method here.
     """
     return section_of(Path(section.folder)) if isinstance(section, PeftMethod) else section
 
@@ -56,18 +70,22 @@ def section_of(folder: Path) -> OwnMethod:
 
 
 def has_effect(network: Network) -> bool:
-    """Tell whether adapted layers change what the network says of a few tokens."""
-    if not adapted_layers(network):
-        return True
-    batch = probe_batch(network)
-    training = network.training
-    with torch.no_grad():
-        network.eval()
-        adapted = network(batch)
-        with without(network):
-            plain = network(batch)
-    network.train(training)
-    return not torch.equal(adapted, plain)
+    """Tell whether one of the adapted layers computes anything else than the layer it holds."""
+    layers = adapted_layers(network).values()
+    return not layers or any(_has_effect(layer) for layer in layers)
+
+
+@torch.no_grad()
+def _has_effect(layer: AdaptedLayer) -> bool:
+    """Compare in float64, in which what differs is more than the rounding of two kernels."""
+    exact = copy.deepcopy(layer)
+    assert isinstance(exact, nn.Module)
+    exact.double().eval()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(8, layer.base.in_features, generator=generator, dtype=torch.float64)
+    x = x.to(layer.base.weight.device)
+    plain = exact.base(x)
+    return bool((exact(x) - plain).norm() > _ROUNDING * plain.norm())
 
 
 def _section(config: dict[str, Any], folder: Path) -> OwnMethod:
@@ -78,13 +96,14 @@ def _section(config: dict[str, Any], folder: Path) -> OwnMethod:
             names = _names(folder, "lora_A.weight")
             settings = {field: config[field] for field in _LORA_FIELDS if config.get(field)}
             settings["lora_alpha"] = float(config.get("lora_alpha", 8))
-            settings["modules_to_save"] = _kept(config)
+            settings["modules_to_save"] = _kept(config, folder)
             return LoraMethod(target_modules=names, **settings)
         case "IA3":
-            scaled = config.get("feedforward_modules") or []
-            names = _names(folder, "ia3_l")
-            inputs = [name for name in names if name.endswith(tuple(scaled))]
-            return Ia3Method(target_modules=names, feedforward_modules=tuple(inputs))
+            # Factors of inputs are a row. PEFT's setting may be an expression, or hold full names.
+            return Ia3Method(
+                target_modules=_names(folder, "ia3_l"),
+                feedforward_modules=_names(folder, "ia3_l", rows=1),
+            )
         case "PROMPT_TUNING":
             return PromptMethod(num_virtual_tokens=config["num_virtual_tokens"])
         case "PREFIX_TUNING":
@@ -100,26 +119,39 @@ def _section(config: dict[str, Any], folder: Path) -> OwnMethod:
             )
 
 
-def _names(folder: Path, ending: str) -> tuple[str, ...]:
-    """Return the adapted layers without the name of the backbone, which heads call differently."""
-    modules = modules_of(load_tensors(folder / WEIGHTS), ending)
-    return tuple(module.partition(".")[2] for module in modules)
+def _names(folder: Path, ending: str, *, rows: int | None = None) -> tuple[str, ...]:
+    """Return the adapted layers without the name of the backbone, which heads call differently.
+
+    With `rows`, only those whose tensor has so many.
+    """
+    tensors = stored_tensors(folder)
+    kept = [key for key, tensor in tensors.items() if rows is None or len(tensor) == rows]
+    return tuple(module.partition(".")[2] for module in modules_of(kept, ending))
 
 
-def _kept(config: dict[str, Any]) -> tuple[str, ...]:
-    """Return the modules that were trained in full, without the heads that the task adds."""
-    heads = ("score", "classifier", "qa_outputs")
-    return tuple(name for name in config.get("modules_to_save") or () if name not in heads)
+def _kept(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """Return the modules that were trained in full, without the heads that the task adds.
+
+    As in PEFT, for which `norm` is the end of `input_layernorm` too.
+    """
+    saved = config.get("modules_to_save") or ()
+    endings = tuple(name for name in saved if name not in ("score", "classifier", "qa_outputs"))
+    kept: dict[str, None] = {}
+    for key in stored_tensors(folder):
+        parts = key.removeprefix(PREFIX).split(".")
+        modules = (".".join(parts[:end]) for end in range(1, len(parts)))
+        if module := next((module for module in modules if module.endswith(endings)), None):
+            kept[module.partition(".")[2] or module] = None
+    return tuple(kept)
 
 
 def _refuse_unknown(config: dict[str, Any], folder: Path) -> None:
     """Refuse an update whose tensors look like LoRA's and mean something else."""
-    usual = (None, False, True, "gaussian", [], {})
-    asked = {
-        field: config[field]
-        for field in ("use_qalora", "lora_bias", "megatron_config", "init_lora_weights")
-        if config.get(field) not in usual or (field != "init_lora_weights" and config.get(field))
-    }
+    asked = {field: config[field] for field in _OTHER_VARIANTS if config.get(field)}
+    start = config.get("init_lora_weights")
+    if start not in (None, False, True, "gaussian"):
+        # What these start as is taken out of the base's own weights.
+        asked["init_lora_weights"] = start
     if asked:
         raise ModelError(
             "ADAPTER-METHOD",

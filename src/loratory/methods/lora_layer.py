@@ -25,6 +25,10 @@ from loratory.models.product import product
 class LoraLinear(nn.Module):
     """A linear layer with a low-rank update. `lora_magnitude_vector` is None without DoRA."""
 
+    start_a: Tensor | None
+    start_b: Tensor | None
+    squares: Tensor
+
     def __init__(self, base: nn.Linear, *, r: int, scaling: float, lora_dropout: float) -> None:
         super().__init__()
         self.base = base
@@ -33,8 +37,8 @@ class LoraLinear(nn.Module):
         device = base.weight.device
         self.lora_A = nn.Parameter(torch.empty(r, base.in_features, device=device))
         self.lora_B = nn.Parameter(torch.zeros(base.out_features, r, device=device))
-        self.register_buffer("start_A", None)
-        self.register_buffer("start_B", None)
+        self.register_buffer("start_a", None)
+        self.register_buffer("start_b", None)
         self.lora_magnitude_vector: nn.Parameter | None = None
 
     @property
@@ -51,21 +55,28 @@ class LoraLinear(nn.Module):
             fix="name other layers; of Mamba, the recurrence's input: [in_proj]",
         )
 
+    @property
+    def start(self) -> tuple[Tensor, Tensor] | None:
+        """A0 and B0, None where the update starts as nothing."""
+        if self.start_a is None or self.start_b is None:
+            return None
+        return self.start_a, self.start_b
+
     def start_from(self, lora_a: Tensor, lora_b: Tensor) -> None:
         """Begin the update as `lora_b lora_a`, which is taken out of what is frozen."""
         for name, value in (("A", lora_a), ("B", lora_b)):
             getattr(self, f"lora_{name}").data.copy_(value)
-            self.register_buffer(f"start_{name}", value.to(self.lora_A.device, copy=True))
+            self.register_buffer(f"start_{name.lower()}", value.to(self.lora_A.device, copy=True))
 
     def add_magnitude(self) -> None:
         """Train each output's magnitude apart, from the length it has now."""
-        squares = self.base.weight.float().square().sum(1)
+        squares = _exact(self.base.weight).square().sum(1)
         self.register_buffer("squares", squares, persistent=False)
         self.lora_magnitude_vector = nn.Parameter(self._lengths())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output, `[..., in]` to `[..., out]`."""
-        lora_a, lora_b = self._factors()
+        lora_a, lora_b = self.factors()
         magnitude, bias = self.lora_magnitude_vector, self.base.bias
         y: Tensor = LoraProduct.apply(  # type: ignore[no-untyped-call]
             x.reshape(-1, x.shape[-1]),
@@ -84,21 +95,22 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def merged(self) -> nn.Linear:
         """Return a plain layer of the weight that the update makes, added up in float32."""
-        lora_a, lora_b = self._factors()
-        weight = self.base.weight.float() + self.scaling * (lora_b @ lora_a)
+        lora_a, lora_b = self.factors()
+        weight = _exact(self.base.weight) + self.scaling * (lora_b @ lora_a)
         if self.lora_magnitude_vector is not None:
-            weight *= (self.lora_magnitude_vector / torch.linalg.vector_norm(weight, dim=1))[:, None]
+            weight *= (self.lora_magnitude_vector / _root(weight.square().sum(1)))[:, None]
         plain = nn.Linear(*self.base.weight.shape[::-1], bias=False, device="meta")
         plain.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
         if self.base.bias is not None:
             plain.bias = nn.Parameter(self.base.bias.detach().clone(), requires_grad=False)
         return plain
 
-    def _factors(self) -> tuple[Tensor, Tensor]:
+    def factors(self) -> tuple[Tensor, Tensor]:
         """Return the update's two factors, `[rank, in]` and `[out, rank]`."""
-        if self.start_A is None:
+        if self.start is None:
             return self.lora_A, self.lora_B
-        return torch.cat([self.lora_A, self.start_A]), torch.cat([self.lora_B, -self.start_B], 1)
+        start_a, start_b = self.start
+        return torch.cat([self.lora_A, start_a]), torch.cat([self.lora_B, -start_b], 1)
 
     @torch.no_grad()
     def _lengths(self) -> Tensor:
@@ -107,8 +119,18 @@ class LoraLinear(nn.Module):
         |w + s b A|^2 = |w|^2 + 2 s (A w) . b + s^2 b (A A^T) b^T, so that no matrix of the weight's
         size is ever made.
         """
-        a, b = self._factors()
+        a, b = self.factors()
         weight: Tensor = self.base.weight
-        cross = product(weight, a.to(weight.dtype)).float()
+        cross = _exact(product(weight, a.to(weight.dtype)))
         grown = 2 * self.scaling * cross + self.scaling**2 * (b @ (a @ a.T))
-        return (self.squares + (grown * b).sum(1)).sqrt()
+        return _root(self.squares + (grown * b).sum(1))
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """Return the numbers as float32, or as float64 where they are."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _root(squares: Tensor) -> Tensor:
+    """Return the roots of squared lengths, never zero: a row of zeros has no direction."""
+    return squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()

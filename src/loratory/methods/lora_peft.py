@@ -8,11 +8,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from loratory.methods.lora_layer import LoraLinear
 from loratory.methods.peft_folder import (
+    WEIGHTS,
     adapter_tensors,
     peft_key,
     put_adapter,
@@ -20,6 +20,7 @@ from loratory.methods.peft_folder import (
     write_folder,
 )
 from loratory.methods.targets import ends_in, last_parts
+from loratory.methods.tensor_file import require_fit
 from loratory.methods.trained import trained_tensors
 from loratory.methods.transformers_folder import stock_name, turned
 from loratory.models.load import Base
@@ -35,10 +36,9 @@ def save_lora(base: Base, section: LoraMethod, folder: Path, *, heads: tuple[str
         for name, tensor in trained_tensors(network).items()
     }
     for name, layer in _layers(network).items():
-        if layer.start_A is not None:
-            key_a, key_b = _keys(network, name)
-            tensors[key_a] = torch.cat([tensors[key_a], layer.start_A.cpu()])
-            tensors[key_b] = torch.cat([tensors[key_b], -layer.start_B.cpu()], 1).contiguous()
+        if layer.start is not None:
+            factors = zip(_keys(network, name), layer.factors(), strict=True)
+            tensors |= {key: factor.detach().cpu().contiguous() for key, factor in factors}
     write_folder(base, folder, tensors, _settings(network, section, heads), heads=heads)
 
 
@@ -55,15 +55,16 @@ def load_lora(base: Base, section: LoraMethod, folder: Path) -> None:
     for name, layer in _layers(network).items():
         key_a, key_b = _keys(network, name)
         r = len(layer.lora_A)
-        if layer.start_A is not None and key_a in tensors and key_b in tensors:
+        if layer.start is not None and key_a in tensors and key_b in tensors:
             whole_a, whole_b = tensors[key_a], tensors[key_b]
+            for key, factor in zip((key_a, key_b), layer.factors(), strict=True):
+                require_fit(f"{folder / WEIGHTS}, {key}", tensors[key], factor)
             starts[name] = (whole_a[r:], -whole_b[:, r:])
             tensors[key_a], tensors[key_b] = whole_a[:r], whole_b[:, :r]
     put_adapter(base, folder, tensors)
-    for name, (start_a, start_b) in starts.items():
-        layer = _layers(network)[name]
-        layer.start_A.copy_(start_a)
-        layer.start_B.copy_(start_b)
+    for name, layer in _layers(network).items():
+        for own, read in zip(layer.start or (), starts.get(name, ()), strict=True):
+            own.copy_(read)
 
 
 def _settings(network: Network, section: LoraMethod, heads: tuple[str, ...]) -> dict[str, Any]:
@@ -77,9 +78,7 @@ def _settings(network: Network, section: LoraMethod, heads: tuple[str, ...]) -> 
     ranks = 2 if twice else 1
     # So that the scaling stays what it is with twice the rank.
     alphas = (math.sqrt(2) if section.use_rslora else 2) if twice else 1
-    rank_pattern = {
-        stock_name(network, key): ranks * r for key, r in section.rank_pattern.items()
-    }
+    rank_pattern = {stock_name(network, key): ranks * r for key, r in section.rank_pattern.items()}
     alpha_pattern = {
         stock_name(network, key): alphas * alpha for key, alpha in section.alpha_pattern.items()
     }
@@ -111,16 +110,14 @@ def _targets(network: Network, section: LoraMethod, adapted: list[str]) -> list[
             # PEFT would resolve it against its own class, which may have other layers.
             return last_parts(adapted)
         if not isinstance(section.target_modules, str):
-            return list(section.target_modules)
+            return [stock_name(network, name) for name in section.target_modules]
     # By their full names: an expression may also match what is no linear layer, and a class may
     # call its backbone otherwise.
     return [stock_name(network, name) for name in adapted]
 
 
 def _layers(network: Network) -> dict[str, LoraLinear]:
-    return {
-        name: layer for name, layer in network.named_modules() if isinstance(layer, LoraLinear)
-    }
+    return {name: layer for name, layer in network.named_modules() if isinstance(layer, LoraLinear)}
 
 
 def _keys(network: Network, name: str) -> tuple[str, str]:

@@ -3,11 +3,15 @@
 from typing import assert_never
 
 from loratory.methods.bitfit import Bitfit
+from loratory.methods.bottleneck import BottleneckAdapters
 from loratory.methods.full import Full
 from loratory.methods.head import Head
+from loratory.methods.ia3 import Ia3
 from loratory.methods.lora import Lora
 from loratory.methods.method import Method
 from loratory.methods.none import Nothing
+from loratory.methods.prefix import PrefixTuning
+from loratory.methods.prompt import PromptTuning
 from loratory.recipe.schema import (
     BitfitMethod,
     BottleneckMethod,
@@ -15,14 +19,14 @@ from loratory.recipe.schema import (
     HeadMethod,
     Ia3Method,
     LoraMethod,
-    OwnMethod,
     NoMethod,
+    OwnMethod,
     PrefixMethod,
     PromptMethod,
 )
 
 
-def make_method(section: OwnMethod) -> Method:  # noqa: C901 - one case a method
+def make_method(section: OwnMethod) -> Method:  # noqa: C901, PLR0911 - one case a method
     """Return the method that `section` describes."""
     match section:
         case LoraMethod():
@@ -32,13 +36,13 @@ def make_method(section: OwnMethod) -> Method:  # noqa: C901 - one case a method
         case BitfitMethod():
             return Bitfit(section)
         case BottleneckMethod():
-            raise NotImplementedError
+            return BottleneckAdapters(section)
         case Ia3Method():
-            raise NotImplementedError
+            return Ia3(section)
         case PromptMethod():
-            raise NotImplementedError
+            return PromptTuning(section)
         case PrefixMethod():
-            raise NotImplementedError
+            return PrefixTuning(section)
         case HeadMethod():
             return Head()
         case NoMethod():

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import torch
 from torch import nn
@@ -65,7 +65,6 @@ class Method(ABC):
             base.network.set_submodule(name, layer.merged())
 
 
-@runtime_checkable
 class AdaptedLayer(Protocol):
     """A module that stands in place of a linear layer, which it holds."""
 
@@ -81,8 +80,11 @@ class AdaptedLayer(Protocol):
 
 def adapted_layers(network: nn.Module) -> dict[str, AdaptedLayer]:
     """Return the adapted layers of `network` by name."""
+    # Not by isinstance: since Python 3.12 a protocol's check does not see a module's submodules.
     return {
-        name: layer for name, layer in network.named_modules() if isinstance(layer, AdaptedLayer)
+        name: cast(AdaptedLayer, layer)
+        for name, layer in network.named_modules()
+        if hasattr(type(layer), "merged")
     }
 
 

@@ -23,7 +23,7 @@ from loratory.models.load import Base
 from loratory.models.network import Network
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."
 _DIGEST = "base_sha256"
 # Fields by which an adapter would have code imported by name, and the harmless value that PEFT
 # writes into every adapter.
@@ -113,19 +113,7 @@ def adapter_tensors(base: Base, folder: Path) -> dict[str, Tensor]:
         SecurityError: the adapter is a pickle.
         ModelError: the file cannot be read, or says that it is for another base.
     """
-    path = folder / WEIGHTS
-    if not path.is_file():
-        pickles = sorted(
-            p.name for p in folder.glob("adapter_model.*") if p.suffix != ".safetensors"
-        )
-        if pickles:
-            raise SecurityError(
-                "MODEL-FORMAT",
-                f"the adapter is a pickle ({pickles[0]}), which could run code when read",
-                at=str(folder),
-                fix="save it again with PEFT's save_pretrained(..., safe_serialization=True)",
-            )
-    tensors = load_tensors(path)
+    tensors, path = stored_tensors(folder), folder / WEIGHTS
     with safe_open(path, framework="pt") as file:
         digest = (file.metadata() or {}).get(_DIGEST, base.digest)
     if digest != base.digest:
@@ -138,6 +126,28 @@ def adapter_tensors(base: Base, folder: Path) -> dict[str, Tensor]:
             fix="name the base that the adapter was trained on",
         )
     return tensors
+
+
+def stored_tensors(folder: Path) -> dict[str, Tensor]:
+    """Return the folder's tensors by their keys, whatever base they are for.
+
+    Raises:
+        SecurityError: the adapter is a pickle.
+        ModelError: the file cannot be read.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        pickles = sorted(
+            p.name for p in folder.glob("adapter_model.*") if p.suffix != ".safetensors"
+        )
+        if pickles:
+            raise SecurityError(
+                "MODEL-FORMAT",
+                f"the adapter is a pickle ({pickles[0]}), which could run code when read",
+                at=str(folder),
+                fix="save it again with PEFT's save_pretrained(..., safe_serialization=True)",
+            )
+    return load_tensors(path)
 
 
 def require_settings(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -191,13 +201,13 @@ def peft_key(network: Network, name: str) -> str:
         name = f"{name}.weight"
     if module.endswith(".base"):
         name = f"{module.removesuffix('.base')}.base_layer.{tensor}"
-    return f"{_PREFIX}{stock_name(network, name)}"
+    return f"{PREFIX}{stock_name(network, name)}"
 
 
 def modules_of(tensors: Iterable[str], ending: str) -> list[str]:
     """Return the modules that have a tensor whose key ends in `.ending`, in order."""
     return [
-        key.removeprefix(_PREFIX).removesuffix(f".{ending}")
+        key.removeprefix(PREFIX).removesuffix(f".{ending}")
         for key in tensors
         if key.endswith(f".{ending}")
     ]

@@ -47,7 +47,7 @@ def put_tensors(
             fix="load the adapter with the base, the method and the labels it was trained with",
         )
     for name, parameter in parameters.items():
-        _check(f"{at}, {keys.get(name, name)}", tensors[name], parameter)
+        require_fit(f"{at}, {keys.get(name, name)}", tensors[name], parameter)
     load_trained(network, dict(tensors))
 
 
@@ -69,7 +69,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _check(at: str, tensor: Tensor, parameter: Tensor) -> None:
+def require_fit(at: str, tensor: Tensor, parameter: Tensor) -> None:
+    """Refuse a tensor of another shape than the parameter's, or with values that are not finite.
+
+    Raises:
+        ModelError, NumericsError: it is such a tensor.
+    """
     if tensor.shape != parameter.shape:
         raise ModelError(
             "ADAPTER-BASE",

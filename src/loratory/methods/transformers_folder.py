@@ -38,7 +38,7 @@ def save_model(base: Base, folder: Path) -> None:
     for name, layer in network.named_children():
         if name in _CLASSES:
             config.num_labels = layer.out_features
-    stock = _stock_class(network)
+    stock = stock_class(network)
     config.architectures = [stock] if stock else None
     config.dtype = "float32"
     config.save_pretrained(folder)
@@ -64,14 +64,14 @@ def stock_name(network: Network, name: str) -> str:
     The same, but for Llama and its kin with a question answering head: there the backbone is
     `transformer`, and `model` everywhere else.
     """
-    stock, backbone = _stock_class(network), f"{network.prefix}."
+    stock, backbone = stock_class(network), f"{network.prefix}."
     if stock is None or not name.startswith(backbone):
         return name
     prefix = getattr(transformers, stock).base_model_prefix
     return f"{prefix}.{name.removeprefix(backbone)}"
 
 
-def _stock_class(network: Network) -> str | None:
+def stock_class(network: Network) -> str | None:
     """Return the name of transformers' class of such a network, None where there is none."""
     heads = [_CLASSES[name] for name, _ in network.named_children() if name in _CLASSES]
     names = heads[0] if heads else MODEL_FOR_CAUSAL_LM_MAPPING_NAMES

@@ -5,7 +5,7 @@ the tokens of the flat sequence belong together is said by `attending` (most sim
 around the call of the model.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -62,6 +62,13 @@ def attending(attend: Attend) -> Iterator[None]:
         yield
     finally:
         _attend.reset(token)
+
+
+@contextmanager
+def attending_through(wrap: Callable[[Attend], Attend]) -> Iterator[None]:
+    """Put something around how the flat sequence attends."""
+    with attending(wrap(_attend.get())):
+        yield
 
 
 @contextmanager

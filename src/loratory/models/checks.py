@@ -29,13 +29,23 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
         SecurityError: weights only as pickles, or a configuration that would run code.
         ModelError: files are missing or damaged.
     """
+    config = check_settings(folder)
+    for path in weight_files(folder):
+        _check_safetensors(path)
+    return config
+
+
+def check_settings(folder: Path) -> dict[str, Any]:
+    """Return the folder's `config.json` once its settings are known to be safe, weights or not.
+
+    Raises:
+        SecurityError, ModelError: as `check_model_folder`, of all but the weights.
+    """
     config = _read_json(folder / "config.json")
     _refuse_adapter(folder / "adapter_config.json")
     for path in sorted(folder.glob("*.json")):
         if path.name in {"config.json", "tokenizer_config.json", "generation_config.json"}:
             _refuse_code(path, _read_json(path))
-    for path in weight_files(folder):
-        _check_safetensors(path)
     return config
 
 

@@ -41,17 +41,27 @@ def add_language_head(network: Network, model: Any, source: BaseSource) -> None:
     Raises:
         ModelError: the model's scores are not just the matrix times the hidden state (MODEL-ARCH).
     """
-    head = model.get_output_embeddings()
-    names = [name for name, part in model.named_modules() if part is head]
-    if type(head) is not nn.Linear or not names or "." in names[0]:
-        raise _not_plain(source, "it has no single output matrix", model.config)
-    network.add_language_head(names[0], head)
+    head = take_output_matrix(network, model, source)
     try:
         plain = _plain_scores(network, model, head)
     except Exception as error:  # noqa: BLE001 - another architecture may break anywhere
         raise _not_plain(source, f"its scores cannot be had ({error})", model.config) from None
     if not plain:
         raise _not_plain(source, "it caps, scales or shifts its scores", model.config)
+
+
+def take_output_matrix(network: Network, model: Any, source: BaseSource) -> nn.Linear:
+    """Give `network` the output matrix of `model`, whatever else becomes of the scores.
+
+    Raises:
+        ModelError: there is no single one (MODEL-ARCH).
+    """
+    head = model.get_output_embeddings()
+    names = [name for name, part in model.named_modules() if part is head]
+    if type(head) is not nn.Linear or not names or "." in names[0]:
+        raise _not_plain(source, "it has no single output matrix", model.config)
+    network.add_language_head(names[0], head)
+    return head
 
 
 @torch.no_grad()

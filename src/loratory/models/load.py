@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -16,7 +17,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.auto_factory import _BaseAutoModelClass
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+)
 from transformers.utils import logging
 
 from loratory.errors import ModelError
@@ -61,13 +65,13 @@ def load_base(
     logging.disable_progress_bar()
     source = base_source(name)
     settings = check_model_folder(source.folder)
-    _check_architecture(settings, source)
+    check_architecture(settings, source)
     whole = _read_model(source, dtype, AutoModelForCausalLM if language_head else AutoModel)
     model = backbone_of(whole, source) if language_head else whole
     transposed = to_linears(model)
     whole.requires_grad_(requires_grad=False).eval()
-    tokenizer = _read_tokenizer(source)
-    _check_vocabulary(tokenizer, model, source)
+    tokenizer = read_tokenizer(source)
+    check_vocabulary(tokenizer, model, source)
     network = Network(model.to(device), transposed)
     if language_head:
         add_language_head(network, whole.to(device), source)
@@ -82,11 +86,12 @@ def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
     """
     logging.set_verbosity_error()
     source = base_source(name)
-    _check_architecture(check_model_folder(source.folder), source)
-    return _read_tokenizer(source), positions_of(_read_config(source))
+    check_architecture(check_model_folder(source.folder), source)
+    return read_tokenizer(source), positions_of(read_config(source))
 
 
-def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
+def check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
+    """Refuse a base that is no causal language model of transformers' own (MODEL-ARCH)."""
     kind = settings.get("model_type")
     if not isinstance(kind, str) or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise ModelError(
@@ -99,18 +104,20 @@ def _check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
         )
 
 
-def _read_config(source: BaseSource) -> Any:
+def read_config(source: BaseSource) -> Any:
+    """Return transformers' configuration of the base, with every dropout off."""
     try:
-        return AutoConfig.from_pretrained(source.folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(source.folder, local_files_only=True)
     except Exception as error:  # noqa: BLE001 - a wrong value may break transformers anywhere
-        raise _unreadable(source, error) from None
-
-
-def _read_model(source: BaseSource, dtype: torch.dtype, kind: type[_BaseAutoModelClass]) -> Any:
-    config = _read_config(source)
+        raise unreadable(source, error) from None
     for setting, value in vars(config).items():
         if ("pdrop" in setting or "dropout" in setting) and isinstance(value, float):
             setattr(config, setting, 0.0)
+    return config
+
+
+def _read_model(source: BaseSource, dtype: torch.dtype, kind: type[_BaseAutoModelClass]) -> Any:
+    config = read_config(source)
     try:
         model, info = kind.from_pretrained(
             source.folder,
@@ -120,12 +127,24 @@ def _read_model(source: BaseSource, dtype: torch.dtype, kind: type[_BaseAutoMode
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             generation_config=GenerationConfig(),  # or the folder's would be read, and its code
+            key_mapping=_other_names(config) if kind is AutoModel else None,
             output_loading_info=True,
         )
     except Exception as error:  # noqa: BLE001 - a wrong value may break transformers anywhere
-        raise _unreadable(source, error) from None
+        raise unreadable(source, error) from None
     _require_all_weights(info, source)
     return model
+
+
+def _other_names(config: Any) -> dict[str, str] | None:
+    """Return what to make of names in a file that calls the backbone as no other class does.
+
+    Of Llama and its kin that is the class for question answering, whose backbone is `transformer`.
+    """
+    stock = MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES.get(config.model_type)
+    if stock is None or config.architectures != [stock]:
+        return None
+    return {rf"^{getattr(transformers, stock).base_model_prefix}\.": ""}
 
 
 def _require_all_weights(info: dict[str, Any], source: BaseSource) -> None:
@@ -147,7 +166,8 @@ def _require_all_weights(info: dict[str, Any], source: BaseSource) -> None:
     )
 
 
-def _unreadable(source: BaseSource, error: Exception) -> ModelError:
+def unreadable(source: BaseSource, error: Exception) -> ModelError:
+    """Return the error of a base that breaks transformers."""
     return ModelError(
         "MODEL-FORMAT",
         f"transformers cannot read it: {_first_line(error)}",
@@ -156,7 +176,12 @@ def _unreadable(source: BaseSource, error: Exception) -> ModelError:
     )
 
 
-def _read_tokenizer(source: BaseSource) -> PreTrainedTokenizerBase:
+def read_tokenizer(source: BaseSource) -> PreTrainedTokenizerBase:
+    """Return the base's tokenizer.
+
+    Raises:
+        ModelError: it cannot be read, or knows no word (MODEL-TOKENIZER).
+    """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             source.folder, local_files_only=True
@@ -179,9 +204,10 @@ def _first_line(error: Exception) -> str:
     return f"{lines[0]} ({type(error).__name__})"
 
 
-def _check_vocabulary(
+def check_vocabulary(
     tokenizer: PreTrainedTokenizerBase, model: nn.Module, source: BaseSource
 ) -> None:
+    """Refuse a tokenizer that has more ids than the model has embeddings (MODEL-VOCAB)."""
     embedding: Any = model
     rows = int(embedding.get_input_embeddings().weight.shape[0])
     if len(tokenizer) > rows:

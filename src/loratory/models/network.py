@@ -5,7 +5,7 @@ Its parameters carry the names they have in transformers' own classes (`model.la
 """
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,11 @@ from loratory.batching.rows import EncodedRow
 from loratory.models.attention import NAME, UnsupportedAttentionError, texts_at
 from loratory.models.past import Past
 from loratory.models.product import frozen_linear
+from loratory.models.tree_attention import branching
+from loratory.models.virtual import Lengthened, Prefix, Prompt
+
+Attending = Callable[[tuple[tuple[int, int], ...]], AbstractContextManager[None]]
+"""Says, around the call of the model, how texts between such bounds attend."""
 
 # Rounding apart, all ways to read compute the same; a real difference is many times larger.
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.bfloat16: 0.1}
@@ -27,17 +32,23 @@ _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.bfloat16: 0.1}
 class Network(nn.Module):
     """A backbone and its heads. `network(batch)` is the hidden state of every token.
 
-    `transposed` are the backbone's layers that transformers stores as `Conv1D`.
+    `transposed` are the backbone's layers that transformers stores as `Conv1D`. Whether it reads
+    flat batches is tried out, unless `flat` says so.
     """
 
-    def __init__(self, backbone: nn.Module, transposed: Collection[str] = ()) -> None:
+    def __init__(
+        self, backbone: nn.Module, transposed: Collection[str] = (), *, flat: bool | None = None
+    ) -> None:
         super().__init__()
         self.prefix = str(backbone.base_model_prefix)
         self.add_module(self.prefix, backbone)
         self.transposed = frozenset(f"{self.prefix}.{name}" for name in transposed)
-        self.flat = _reads_flat_batches(backbone)
+        self.flat = _reads_flat_batches(backbone) if flat is None else flat
         self.language_head: str | None = None
         """Name of the projection onto the vocabulary, where the base came with it."""
+
+        self.virtual: Prompt | Prefix | None = None
+        """What stands before every text, where a method put something there."""
 
     @property
     def config(self) -> Any:
@@ -47,7 +58,8 @@ class Network(nn.Module):
     @property
     def positions(self) -> int:
         """Tokens of the longest text the network can read."""
-        return positions_of(self.config)
+        taken = self.virtual.count if self.virtual is not None else 0
+        return positions_of(self.config) - taken
 
     @property
     def device(self) -> torch.device:
@@ -57,7 +69,13 @@ class Network(nn.Module):
     @cached_property
     def keeps_past(self) -> bool:
         """Whether a text can grow token by token over the keys and values of those before."""
-        return self.flat and _grows(self)
+        return self.flat and _grows(self.get_submodule(self.prefix))
+
+    @cached_property
+    def shares(self) -> bool:
+        """Whether texts that begin alike can be read as a tree: then rows may be laid out so."""
+        usable = self.flat and self.virtual is None and self.device.type == "cpu"
+        return usable and _branches(self.get_submodule(self.prefix))
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Put the weights on `device` as `dtype`; tables such as rotary frequencies stay exact."""
@@ -67,23 +85,46 @@ class Network(nn.Module):
 
     def forward(self, batch: FlatBatch) -> Tensor:
         """Return the last hidden state of every token, `[tokens, hidden]`."""
-        read = read_flat if self.flat else read_padded
-        return read(self.get_submodule(self.prefix), batch)
+        if self.flat:
+            return self._read_whole(batch, texts_at)
+        backbone = self.get_submodule(self.prefix)
+        if isinstance(self.virtual, Prompt):
+            longer = Lengthened.of(batch, self.virtual.count)
+            embedded = self.virtual.before(_embedded(backbone, batch), longer)
+            states = _padded_states(backbone, longer.bounds, inputs_embeds=embedded)
+            return longer.without_virtual(states, dim=0)
+        return read_padded(backbone, batch)
 
     def begin(self, batch: FlatBatch, past: Past) -> Tensor:
-        """Read whole texts, which `past` keeps; return `[tokens, hidden]`."""
-        return self._read(batch.input_ids, batch.position_ids, past.reading(batch.bounds))
+        """Read whole texts, which `past` keeps; return `[tokens, hidden]`.
+
+        What stands before a text is kept too, and counts as a part of it.
+        """
+        return self._read_whole(batch, past.reading)
 
     def grow(self, tokens: Tensor, past: Past) -> Tensor:
         """Read one further token of each text of `past`; `[texts]` gives `[texts, hidden]`."""
         places = torch.tensor(past.lengths, device=tokens.device)
-        return self._read(tokens, places, past.growing())
+        with past.growing():
+            return _flat_states(self.get_submodule(self.prefix), places, input_ids=tokens)
 
-    def _read(
-        self, tokens: Tensor, places: Tensor, attending: AbstractContextManager[None]
-    ) -> Tensor:
-        with attending:
-            return _flat_states(self.get_submodule(self.prefix), tokens, places)
+    def _read_whole(self, batch: FlatBatch, attending: Attending) -> Tensor:
+        backbone = self.get_submodule(self.prefix)
+        match self.virtual:
+            case None:
+                with branching(batch) if batch.branches else attending(batch.bounds):
+                    return _flat_states(backbone, batch.position_ids, input_ids=batch.input_ids)
+            case Prompt() as prompt:
+                longer = Lengthened.of(batch, prompt.count)
+                embedded = prompt.before(_embedded(backbone, batch), longer)
+                with attending(longer.bounds):
+                    states = _flat_states(backbone, longer.places(batch), inputs_embeds=embedded)
+                return longer.without_virtual(states, dim=0)
+            case Prefix() as prefix:
+                longer = Lengthened.of(batch, prefix.count)
+                places = batch.position_ids + prefix.count
+                with attending(longer.bounds), prefix.before(longer):
+                    return _flat_states(backbone, places, input_ids=batch.input_ids)
 
     def add_language_head(self, name: str, head: nn.Linear) -> None:
         """Take the base's projection onto the vocabulary; it may share the embedding's weight."""
@@ -123,14 +164,8 @@ def probe_batch(network: Network) -> FlatBatch:
 
 def read_flat(backbone: nn.Module, batch: FlatBatch) -> Tensor:
     """Run the backbone once over the flat sequence, `[tokens, hidden]`."""
-    with texts_at(batch.bounds):
-        return _flat_states(backbone, batch.input_ids, batch.position_ids)
-
-
-def _flat_states(backbone: nn.Module, tokens: Tensor, places: Tensor) -> Tensor:
-    output = backbone(input_ids=tokens[None], position_ids=places[None], use_cache=False)
-    hidden: Tensor = output.last_hidden_state[0]
-    return hidden
+    with branching(batch) if batch.branches else texts_at(batch.bounds):
+        return _flat_states(backbone, batch.position_ids, input_ids=batch.input_ids)
 
 
 def read_padded(backbone: nn.Module, batch: FlatBatch) -> Tensor:
@@ -139,13 +174,38 @@ def read_padded(backbone: nn.Module, batch: FlatBatch) -> Tensor:
     Texts are padded at the end, with a token that the mask hides; the result has real tokens only,
     `[tokens, hidden]`.
     """
-    texts = [batch.input_ids[start:end] for start, end in batch.bounds]
-    real = pad_sequence([torch.ones_like(text) for text in texts], batch_first=True)
-    output = backbone(
-        input_ids=pad_sequence(texts, batch_first=True), attention_mask=real, use_cache=False
-    )
+    return _padded_states(backbone, batch.bounds, input_ids=batch.input_ids)
+
+
+def _flat_states(backbone: nn.Module, places: Tensor, **inputs: Tensor) -> Tensor:
+    """Run the backbone over `input_ids`, `[tokens]`, or `inputs_embeds`, `[tokens, width]`."""
+    whole = {name: part[None] for name, part in inputs.items()}
+    output = backbone(**whole, position_ids=places[None], use_cache=False)
+    hidden: Tensor = output.last_hidden_state[0]
+    return hidden
+
+
+def _padded_states(
+    backbone: nn.Module, bounds: tuple[tuple[int, int], ...], **inputs: Tensor
+) -> Tensor:
+    """Run the backbone over texts side by side; `inputs` are those of `_flat_states`."""
+    padded = {
+        name: pad_sequence([part[start:end] for start, end in bounds], batch_first=True)
+        for name, part in inputs.items()
+    }
+    (device,) = {part.device for part in inputs.values()}
+    ones = [torch.ones(end - start, dtype=torch.long, device=device) for start, end in bounds]
+    real = pad_sequence(ones, batch_first=True)
+    output = backbone(**padded, attention_mask=real, use_cache=False)
     hidden: Tensor = output.last_hidden_state[real.bool()]
     return hidden
+
+
+def _embedded(backbone: nn.Module, batch: FlatBatch) -> Tensor:
+    """Return the embedding of every token, `[tokens, width]`."""
+    embedding: Any = backbone
+    found: Tensor = embedding.get_input_embeddings()(batch.input_ids)
+    return found
 
 
 @torch.no_grad()
@@ -170,17 +230,41 @@ def _reads_flat_batches(backbone: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _grows(network: Network) -> bool:
+def _grows(backbone: nn.Module) -> bool:
     """Tell whether texts that grow end as if they were read whole.
 
     They do not where the backbone attends by itself and never asks for what was kept.
     """
-    one, _, other = _probe_texts(int(network.config.vocab_size))
-    whole = network(of_texts([one, other], network.device))[[4, -1]]
-    past = Past(network.device)
-    network.begin(of_texts([one[:-1], other[:-1]], network.device), past)
-    new = torch.tensor([one[-1], other[-1]], device=network.device)
-    return same(whole, network.grow(new, past))
+    model: Any = backbone
+    one, _, other = _probe_texts(int(model.config.vocab_size))
+    device = next(model.parameters()).device
+    whole = read_flat(model, of_texts([one, other], device))[[4, -1]]
+    past = Past(device)
+    begun = of_texts([one[:-1], other[:-1]], device)
+    with past.reading(begun.bounds):
+        _flat_states(model, begun.position_ids, input_ids=begun.input_ids)
+    new = torch.tensor([one[-1], other[-1]], device=device)
+    places = torch.tensor(past.lengths, device=device)
+    with past.growing():
+        return same(whole, _flat_states(model, places, input_ids=new))
+
+
+@torch.no_grad()
+def _branches(backbone: nn.Module) -> bool:
+    """Tell whether texts of a tree end as if each were read alone.
+
+    They do not where the backbone attends by itself.
+    """
+    model: Any = backbone
+    one, _, other = _probe_texts(int(model.config.vocab_size))
+    texts = [(*other, *one), (*other, one[1])]
+    rows = [EncodedRow((text,), (len(text) - 1,), (0,)) for text in texts]
+    alone, tree = (flatten(rows, next(model.parameters()).device, shared=s) for s in (False, True))
+    training = model.training
+    model.eval()
+    same_end = same(read_flat(model, alone)[alone.read_at], read_flat(model, tree)[tree.read_at])
+    model.train(training)
+    return same_end
 
 
 def same(one: Tensor, other: Tensor) -> bool:

@@ -25,7 +25,8 @@ HUB_MODELS = (
 )
 """Hub models the project is tried with; any causal language model of transformers may be named."""
 
-_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+_SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
+_FILES = (*_SETTINGS, "*.safetensors")
 _SECONDS = 5
 
 
@@ -47,8 +48,10 @@ class KnownModel:
     available: bool
 
 
-def base_source(name: str) -> BaseSource:
+def base_source(name: str, *, weights: bool = True) -> BaseSource:
     """Return the files of base `name`, fetched when they are not here yet.
+
+    Without `weights` those of a hub model are left where they are.
 
     Raises:
         ModelError: there is no such folder or hub model.
@@ -66,7 +69,7 @@ def base_source(name: str) -> BaseSource:
             fix="name a folder with config.json and model.safetensors, or a base of "
             "`loratory models`",
         )
-    return BaseSource(name, "hub", _hub_folder(name))
+    return BaseSource(name, "hub", _hub_folder(name, _FILES if weights else _SETTINGS))
 
 
 def known_models() -> list[KnownModel]:
@@ -81,9 +84,9 @@ def known_models() -> list[KnownModel]:
     ]
 
 
-def _hub_folder(name: str) -> Path:
+def _hub_folder(name: str, files: tuple[str, ...]) -> Path:
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FILES), etag_timeout=_SECONDS))
+        return Path(snapshot_download(name, allow_patterns=list(files), etag_timeout=_SECONDS))
     except HFValidationError:
         raise ConfigError(
             "CFG-TYPE",

@@ -15,6 +15,9 @@ from loratory.recipe.settings import KeyPath
 ITEM = "[]"
 """Stands in a path for every position of a list."""
 
+ANY = "*"
+"""Stands in a path for every name of a section whose names are free, such as a pattern's."""
+
 _LIMITS = {
     "minimum": ">=",
     "exclusiveMinimum": ">",
@@ -126,7 +129,12 @@ def value_at(path: KeyPath, values: dict[str, Any]) -> Any:
 
 
 def _named(path: KeyPath) -> tuple[str, ...]:
-    return tuple(ITEM if isinstance(part, int) else part for part in path)
+    named: tuple[str, ...] = ()
+    for part in path:
+        own = (*named, ITEM if isinstance(part, int) else part)
+        free = (*named, ANY)
+        named = free if own not in known_keys() and free in known_keys() else own
+    return named
 
 
 def _of_every_kind(path: KeyPath) -> tuple[KnownKey, ...]:
@@ -164,6 +172,8 @@ def _keys_within(
             yield from _keys_within(inner, (*path, name), inside)
         if "items" in form:
             yield from _keys_within(form["items"], (*path, ITEM), inside)
+        if named := form.get("additionalProperties"):
+            yield from _keys_within(named, (*path, ANY), inside)
 
 
 def _forms(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -220,6 +230,8 @@ def _expected(form: dict[str, Any]) -> str:
     if form["type"] == "array":
         items = _in_words(_forms(form["items"]))
         return f"a list of {_NOUNS_OF_LISTS.get(items, items)}"
+    if named := form.get("additionalProperties"):
+        return f"a section of names, each with {_in_words(_forms(named))}"
     if "pattern" in form:
         return f"text that matches {form['pattern']}"
     limits = [f"{sign} {form[name]}" for name, sign in _LIMITS.items() if name in form]

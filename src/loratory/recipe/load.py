@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from loratory.errors import ConfigError
 from loratory.recipe.explain import explain
 from loratory.recipe.overrides import apply_overrides
-from loratory.recipe.schema import Recipe
-from loratory.recipe.settings import Settings
+from loratory.recipe.schema import ClassifyTask, Recipe
+from loratory.recipe.settings import COMMAND_LINE, Settings
 from loratory.recipe.shipped import recipe_file
 from loratory.recipe.yaml_file import read_yaml_file
 from loratory.recipe.yaml_nodes import MOST_CHARACTERS
@@ -38,11 +39,35 @@ def load_recipe(source: str | Path, overrides: Sequence[str] | Mapping[str, Any]
     apply_overrides(settings, overrides)
     if settings.values.get("name") is None:
         settings.values["name"] = _run_name(file.stem)
-    try:
-        # As JSON, because strict checking then takes lists for tuples, yet no `true` for 1.
-        return Recipe.model_validate_json(json.dumps(settings.values), strict=True)
-    except ValidationError as error:
-        raise explain(error, settings) from None
+    return _checked(settings)
+
+
+def recipe_for(base: str, method: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Return a recipe that is about a base and a method of some kind, and not about any rows.
+
+    The task is plain text, and the data a file that nothing may read, unless overrides name others.
+
+    Raises:
+        ConfigError: as `load_recipe`; or a task's classes are neither named nor in any data.
+    """
+    settings = Settings(
+        {"base": base, "method": {"kind": method}},
+        {("base",): COMMAND_LINE, ("method", "kind"): COMMAND_LINE},
+    )
+    apply_overrides(settings, overrides)
+    is_about_rows = "data" in settings.values
+    settings.values.setdefault("task", {"kind": "text"})
+    settings.values.setdefault("data", {"train": "no rows"})
+    recipe = _checked(settings)
+    if isinstance(recipe.task, ClassifyTask) and not recipe.task.labels and not is_about_rows:
+        raise ConfigError(
+            "CFG-MISSING",
+            "how many classes there are is said nowhere",
+            at=f"{COMMAND_LINE}task.labels",
+            expected="the class names, or data that has them",
+            fix="add task.labels=[negative,positive], or data.train=FILE",
+        )
+    return recipe
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -54,6 +79,14 @@ def dump_recipe(recipe: Recipe) -> str:
     text = io.StringIO()
     yaml.dump(recipe.model_dump(mode="json"), text)
     return text.getvalue()
+
+
+def _checked(settings: Settings) -> Recipe:
+    try:
+        # As JSON, because strict checking then takes lists for tuples, yet no `true` for 1.
+        return Recipe.model_validate_json(json.dumps(settings.values), strict=True)
+    except ValidationError as error:
+        raise explain(error, settings) from None
 
 
 def _settings(file: Path) -> Settings:

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from loratory.recipe.known_keys import (
+    ANY,
     ITEM,
     keys_of_section,
     kinds_needed,
@@ -102,7 +103,7 @@ def _choice(section: KeyPath, values: dict[str, Any]) -> Advice:
 
 def _named_paths(name: str | None = None) -> list[tuple[str, ...]]:
     """Return the paths of all keys, or of those that end in the folded `name`."""
-    paths = [path for path in known_keys() if path and ITEM not in path]
+    paths = [path for path in known_keys() if path and not {ANY, ITEM}.intersection(path)]
     return [path for path in paths if name is None or _folded(path[-1]) == name]
 
 

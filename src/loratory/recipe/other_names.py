@@ -116,7 +116,6 @@ OUR_KEYS = {
     "lora_rank": "method.r",
     "rank": "method.r",
     "alpha": "method.lora_alpha",
-    "dropout": "method.lora_dropout",
     "lora_target": "method.target_modules",
     "lora_target_modules": "method.target_modules",
     "lora_target_linear": "method.target_modules",
@@ -125,6 +124,14 @@ OUR_KEYS = {
     "targets": "method.target_modules",
     "additional_target": "method.modules_to_save",
     "lora_modules_to_save": "method.modules_to_save",
+    "peft_layers_to_transform": "method.layers_to_transform",
+    "peft_use_dora": "method.use_dora",
+    "peft_use_rslora": "method.use_rslora",
+    "peft_init_lora_weights": "method.init_lora_weights",
+    "pissa_init": "method.init_lora_weights",
+    "prompt_tuning_init_text": "method.init_text",
+    "adapter_name_or_path": "method.folder",
+    "lora_model_dir": "method.folder",
     # how to train
     "num_train_epochs": "training.epochs",
     "num_epochs": "training.epochs",
@@ -186,6 +193,8 @@ OUR_KEYS = {
     "random_state": "seed",
 }
 
+_METHODS = "it takes lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, peft or none"
+
 REMARKS = {
     "bf16": "write precision: bfloat16",
     "fp16": "it takes auto, float32 or bfloat16",
@@ -194,8 +203,9 @@ REMARKS = {
     "max_steps": "training is counted in passes over the rows",
     "lora_target_linear": "write target_modules: all-linear, the default",
     "num_labels": "list the names of the classes",
-    "adapter": "it takes lora, full or none",
-    "finetuning_type": "it takes lora, full or none",
+    "adapter": _METHODS,
+    "finetuning_type": _METHODS,
+    "pissa_init": "write init_lora_weights: pissa",
     "add_special_tokens": "it is about the beginning-of-text token alone",
     "version_2_with_negative": "write unanswerable: true",
     "null_score_diff_threshold": "the threshold is chosen on training rows kept aside",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loratory.errors import ConfigError
-from loratory.recipe.known_keys import known_key, known_keys
+from loratory.recipe.known_keys import ANY, known_key, known_keys
 from loratory.recipe.settings import COMMAND_LINE, OVERRIDE, Scalar, Settings, check_scalar, dotted
 from loratory.recipe.yaml_file import read_yaml_text
 from loratory.recipe.yaml_nodes import DEEPEST
@@ -42,7 +42,9 @@ def apply_overrides(settings: Settings, overrides: Sequence[str] | Mapping[str, 
 def _is_removed_by_null(path: tuple[str, ...], values: dict[str, Any]) -> bool:
     """Tell whether null removes this key; one that no kind has is left for the schema to refuse."""
     known = known_key(path, values)
-    return path in known_keys() and (known is None or "null" not in known.types)
+    if known is None:
+        return path in known_keys()
+    return "null" not in known.types
 
 
 def _each_once(
@@ -84,7 +86,10 @@ def _key_path(key: str, place: str) -> tuple[str, ...]:
     if not all(path) or len(path) > DEEPEST:
         raise _no_override(key, place)
     check_scalar(key, f"{place}{dotted(path)}")
-    return path
+    # A free name, such as that of a layer, may hold points itself.
+    ends = (end for end in range(1, len(path)) if (*path[:end], ANY) in known_keys())
+    end = next(ends, len(path) - 1)
+    return (*path[:end], ".".join(path[end:]))
 
 
 def _no_override(text: str, place: str) -> ConfigError:

@@ -18,6 +18,11 @@ class TrainingSection(Section):
     batch_size: Whole = 16
     """Rows per optimiser step."""
 
+    order: Literal["shuffled", "together"] = "shuffled"
+    """Every row for itself; or rows that share a beginning, such as questions on one paragraph, in
+    the same step, where that beginning is computed once. The groups are shuffled, and so are the
+    rows of one that has more than a batch."""
+
     micro_batch_tokens: Whole | None = None
     """Tokens computed at once, to save memory: a step of more is accumulated, its gradient stays
     the same. Absent: what suits the device."""

@@ -6,8 +6,26 @@ from typing import Any
 from loratory.report.formats import count
 from loratory.report.record import RunRecord
 
-_METHODS = {"lora": "LoRA", "full": "full fine-tuning", "none": "none, the base answers as it is"}
-_TUNED = {"full": "tuned in full on", "none": "as it is, on"}
+_METHODS = {
+    "lora": "LoRA",
+    "full": "full fine-tuning",
+    "bitfit": "BitFit",
+    "bottleneck": "bottleneck adapters",
+    "ia3": "IA3",
+    "prompt": "prompt tuning",
+    "prefix": "prefix tuning",
+    "head": "linear probe",
+    "peft": "the method of a PEFT adapter",
+    "none": "none, the base answers as it is",
+}
+_TUNED = {
+    "full": "tuned in full on",
+    "prompt": "with a prompt tuned on",
+    "prefix": "with a prefix tuned on",
+    "head": "with a head trained on",
+    "peft": "with an adapter tuned further on",
+    "none": "as it is, on",
+}
 _TASKS = {
     "label_words": "choose by label words",
     "span_qa": "answer with a span of the context",
@@ -80,13 +98,15 @@ def _settings(record: RunRecord, section: str) -> list[str]:
     return [
         f"{name} {_shown(value)}"
         for name, value in (settings.items() if isinstance(settings, dict) else ())
-        if name != "kind" and value not in (None, [], ())
+        if name != "kind" and value is not False and value not in (None, [], (), {})
     ]
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
+    if isinstance(value, dict):
+        return " ".join(f"{key}: {_shown(held)}" for key, held in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -5,7 +5,7 @@ learns to stop. Where a context has no answer, a fixed phrase is the answer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.flat import FlatBatch
 from loratory.batching.rows import EncodedRow, Encoding
+from loratory.batching.tree import common_length
 from loratory.data.rows import QuestionRow
 from loratory.errors import ConfigError
 from loratory.losses import Loss, cross_entropy
@@ -34,8 +35,7 @@ from loratory.tasks.tokens import (
 )
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A prompt and the answer to learn, as tokens."""
 
     prompt: tuple[int, ...]
@@ -83,17 +83,17 @@ class WrittenQA:
             DataError: a prompt above `max_length` that may not be cut (DATA-TRUNC).
         """
         truncated = 0
-        learned, asked = [], []
-        for row, found in zip(rows, self._asked(rows), strict=True):
-            part = found
-            if len(found.prompt) > self._room(found):
-                part = self._cut(row, found)
+        parts = self._asked(rows)
+        for number, row in enumerate(rows):
+            if len(parts[number].prompt) > self._room(parts[number]):
+                parts[number] = self._cut(row, parts[number])
                 truncated += 1
-            prompt, answer = part.prompt, part.answer
+        shared = _shared([row.context for row in rows], [part.prompt for part in parts])
+        learned, asked = [], []
+        for (prompt, answer), cut in zip(parts, shared, strict=True):
             positions = tuple(range(len(prompt) - 1, len(prompt) + len(answer)))
-            learned.append(
-                EncodedRow((prompt, answer), positions, (*answer, self.end)),
-            )
+            segments = (prompt[:cut], prompt[cut:], answer) if cut else (prompt, answer)
+            learned.append(EncodedRow(segments, positions, (*answer, self.end)))
             asked.append((EncodedRow((prompt,), (), ()),))
         texts = [(f"{row.question}\n{row.context}", row.place) for row in rows]
         notes = reserved_notes(self.tokenizer, texts)
@@ -163,3 +163,16 @@ class WrittenQA:
 
         kept = fitting(row.context, most, lambda text: len(prompt(text)), place=row.place)
         return _Asked(prompt(kept), asked.answer)
+
+
+def _shared(contexts: Sequence[str], prompts: Sequence[tuple[int, ...]]) -> list[int]:
+    """Return how many tokens each prompt begins with in common with all others of its context."""
+    of_context: dict[str, list[tuple[int, ...]]] = {}
+    for context, prompt in zip(contexts, prompts, strict=True):
+        of_context.setdefault(context, []).append(prompt)
+    cuts = {
+        # The first and the last of them, sorted, have in common what all have.
+        context: common_length(min(found), max(found)) if len(found) > 1 else 0
+        for context, found in of_context.items()
+    }
+    return [cuts[context] for context in contexts]

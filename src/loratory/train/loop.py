@@ -6,13 +6,14 @@ It yields after every optimiser step; whoever calls it logs, evaluates, saves an
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import nn
 
 from loratory.batching.flat import flatten
-from loratory.batching.plan import split_by_tokens, step_rows, steps_per_epoch
+from loratory.batching.plan import groups_of, micro_batches, step_rows, steps_per_epoch
 from loratory.batching.rows import EncodedRow, total_tokens
 from loratory.errors import NumericsError
 from loratory.methods.trained import trained_parameters
@@ -61,6 +62,10 @@ class Plan:
     rates: Mapping[str, float] = field(default_factory=dict)
     """What multiplies the learning rate of a tensor, by name, where it is not 1."""
 
+    @cached_property
+    def _groups(self) -> tuple[int, ...]:
+        return groups_of(self.rows, together=self.training.order == "together")
+
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps of an epoch; the last one may hold fewer rows."""
@@ -74,7 +79,7 @@ class Plan:
     def step(self, step: int) -> list[EncodedRow]:
         """Return the rows of `step` (from 0)."""
         numbers = step_rows(
-            step, len(self.rows), batch_size=self.training.batch_size, seed=self.seed
+            step, self._groups, batch_size=self.training.batch_size, seed=self.seed
         )
         return [self.rows[number] for number in numbers]
 
@@ -131,8 +136,8 @@ def _accumulate(
     The sum is divided once by the step's whole count, so that how it was cut up leaves no trace.
     """
     total, count = 0.0, 0
-    for part in split_by_tokens([len(row) for row in rows], most):
-        batch = flatten(rows[part], network.device)
+    for part in micro_batches(rows, most, shared=network.shares):
+        batch = flatten([rows[n] for n in part], network.device, shared=network.shares)
         loss = task.loss(network, network(batch), batch)
         loss.total.backward()
         total, count = total + float(loss.total.detach()), count + loss.count

@@ -1,0 +1,1 @@
+"""Runs become folders that others load, each with a certificate of what was compared."""
