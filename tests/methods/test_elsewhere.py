@@ -14,7 +14,7 @@ from loratory.models.load import load_base
 from loratory.recipe.schema import FullMethod, LoraMethod, NoMethod, PeftMethod
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 WORDS = {
     "gpt2": {"one": "c_attn", "full": "mlp.c_fc", "norm": "ln_f", "block": "transformer.h"},
     "llama": {"one": "q_proj", "full": "up_proj", "norm": "norm", "block": "model.layers"},
@@ -138,15 +138,25 @@ def test_a_method_of_ones_own_is_itself(section):
     assert settled(section) is section
 
 
-def test_an_update_that_was_never_trained_has_no_effect(ours, peft, tmp_path):
-    config = LoraConfig(
-        task_type="SEQ_CLS", target_modules="all-linear", fan_in_fan_out=ours.layout == "gpt2"
-    )
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_an_update_that_was_never_trained_has_no_effect(ours, peft, use_dora, tmp_path):
+    settings = {"target_modules": "all-linear", "fan_in_fan_out": ours.layout == "gpt2"}
+    config = LoraConfig(task_type="SEQ_CLS", use_dora=use_dora, **settings)
     get_peft_model(peft.stock, config).save_pretrained(tmp_path)
     base = loaded(ours, tmp_path)
     base.network.train()
     assert not has_effect(base.network)
     assert base.network.training
+
+
+@pytest.mark.parametrize("variant", [{}, {"use_dora": True}, {"init_lora_weights": "pissa"}])
+def test_over_a_bfloat16_base_rounding_is_no_effect_and_a_small_update_is_one(ours, variant):
+    base = load_base(str(ours.folder))
+    base.network.move(torch.device("cpu"), torch.bfloat16)
+    make_method(LoraMethod(r=2, **variant)).apply(base, torch.Generator().manual_seed(0))
+    assert not has_effect(base.network)
+    next(p for n, p in base.network.named_parameters() if n.endswith("lora_B")).data[0, 0] += 0.01
+    assert has_effect(base.network)
 
 
 def test_one_number_is_an_effect_and_a_base_without_adapted_layers_is_none_to_doubt(ours):
@@ -272,7 +282,7 @@ def test_another_base_of_the_same_layers_is_told_by_its_digest(gpt2, adapter_of_
 def adapter_of_another(gpt2, tmp_path):
     folder = tmp_path / "other"
     gpt2[0].save(gpt2[0].stirred(r=4), folder, r=4)
-    save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, metadata={"base_sha256": "0" * 64})
+    (folder / BASE).write_text(f'{{"sha256": "{"0" * 64}"}}')
     return folder
 
 

@@ -67,12 +67,25 @@ def test_a_gradient_that_is_not_laid_out_in_rows_is_the_same(operands):
     torch.testing.assert_close(ours, theirs)
 
 
-def test_the_frozen_layer_gets_no_gradient_even_if_it_asks(operands):
-    frozen = [operands[name] for name in ("weight", "bias") if operands[name] is not None]
-    for tensor in frozen:
-        tensor.requires_grad_()
+def test_the_frozen_weight_gets_no_gradient_even_if_it_asks(operands):
+    operands["weight"].requires_grad_()
     fused(operands).sum().backward()
-    assert all(tensor.grad is None for tensor in frozen)
+    assert operands["weight"].grad is None
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_a_bias_has_a_gradient_only_if_it_trains(operands, dropout):
+    bias = operands["bias"]
+    if bias is None:
+        pytest.skip("no bias")
+    found = fused(operands, dropout)
+    towards = torch.randn(found.shape, dtype=torch.float64)
+    found.backward(towards)
+    assert bias.grad is None
+    bias.requires_grad_()
+    fused(operands, dropout).backward(towards)
+    (expected,) = torch.autograd.grad(plain(operands, dropout), [bias], towards)
+    torch.testing.assert_close(bias.grad, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_an_input_without_gradient_gets_none(operands):

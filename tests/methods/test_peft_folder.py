@@ -7,14 +7,13 @@ import sys
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from loratory.errors import ModelError, NumericsError, SecurityError
 from loratory.methods.peft_folder import adapter_tensors, modules_of, peft_key
 from loratory.methods.trained import trained_parameters
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 
 
 @pytest.fixture
@@ -53,9 +52,22 @@ def test_the_configuration_holds_only_what_peft_knows(saved):
     assert LoraConfig(**config).to_dict()["r"] == 8
 
 
-def test_the_file_says_which_base_it_is_for(saved, ours):
-    with safe_open(saved / WEIGHTS, framework="pt") as file:
-        assert file.metadata() == {"format": "pt", "base_sha256": ours.base().digest}
+def test_the_folder_says_which_base_it_is_for(saved, ours):
+    assert json.loads((saved / BASE).read_text()) == {"sha256": ours.base().digest}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"sha256": "0"}', "[" * 100_000], ids=repr)
+def test_a_folder_of_another_base_is_refused(saved, ours, text):
+    (saved / BASE).write_text(text)
+    with pytest.raises(ModelError) as caught:
+        ours.load(ours.base(), saved)
+    assert (caught.value.code, caught.value.at) == ("ADAPTER-BASE", str(saved / BASE))
+
+
+def test_the_same_adapter_is_the_same_bytes(saved, ours, tmp_path):
+    ours.save(ours.stirred(), tmp_path / "again")
+    for path in saved.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
 
 def set_config(folder, **fields):
@@ -197,13 +209,13 @@ def test_an_adapter_of_another_base_is_told_by_its_digest(gpt2, llama, tmp_path)
         llama.load(llama.base(), tmp_path)
     error = caught.value
     assert (error.code, error.exit_code) == ("ADAPTER-BASE", 8)
-    assert error.at == str(tmp_path / WEIGHTS)
+    assert error.at == str(tmp_path / BASE)
     assert (error.got, error.expected) == (llama.base().digest, gpt2[0].base().digest)
 
 
 def test_without_a_digest_it_is_told_by_its_names(gpt2, llama, tmp_path):
     gpt2[0].save(gpt2[0].stirred(), tmp_path)
-    save_file(load_file(tmp_path / WEIGHTS), tmp_path / WEIGHTS)
+    (tmp_path / BASE).unlink()
     with pytest.raises(ModelError, match="do not match") as caught:
         llama.load(llama.base(), tmp_path)
     error = caught.value
@@ -213,7 +225,7 @@ def test_without_a_digest_it_is_told_by_its_names(gpt2, llama, tmp_path):
 
 def test_an_adapter_without_a_digest_passes(saved, ours):
     before = load_file(saved / WEIGHTS)
-    save_file(before, saved / WEIGHTS)
+    (saved / BASE).unlink()
     base = ours.base(seed=1)
     ours.load(base, saved)
     assert torch.equal(ours.logits(base), ours.logits(ours.stirred()))

@@ -1,13 +1,21 @@
 """The threshold for saying that there is no answer: as good as the best that can be found."""
 
 import math
+import math
 import random
 from itertools import pairwise
 
 import pytest
 
 from loratory.errors import DataError
-from loratory.metrics.no_answer import answer_or_none, best_threshold, checked_probabilities
+from loratory.metrics.no_answer import (
+    EVEN,
+    against_best,
+    answer_or_none,
+    best_threshold,
+    careful_threshold,
+    checked_probabilities,
+)
 from loratory.metrics.squad import f1
 
 
@@ -121,3 +129,51 @@ def test_probabilities_may_be_alike_where_none_is_chosen_by_them():
 
 def test_one_question_is_enough_to_choose_on():
     assert best_threshold({"a": ()}, {"a": "x"}, {"a": 0.5}) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"a": 0.2, "b": 0.5, "": 0.3}, 0.3 / 0.8),
+        ({"a": 0.2, "b": 0.1, "": 0.7}, 0.7 / 0.9),
+        ({"": 1.0}, 1.0),
+        ({"a": 0.4, "b": 0.6}, 0.0),
+        ({"a": 0.0, "": 0.0}, 0.0),
+    ],
+)
+def test_no_answer_counts_against_the_best_answer_alone(scores, expected):
+    assert against_best(scores) == pytest.approx(expected)
+
+
+def drawn_rows(rng, count, *, bias=0.0):
+    """Return golds, texts and probabilities of a model whose log odds are wrong by `bias`."""
+    golds, texts, said = {}, {}, {}
+    for number in range(count):
+        odds = rng.gauss(0.0, 1.5)
+        there = rng.random() > 1 / (1 + math.exp(-odds))
+        golds[str(number)] = ("yes",) if there else ()
+        texts[str(number)] = "yes"
+        said[str(number)] = 1 / (1 + math.exp(-odds - bias))
+    return golds, texts, said
+
+
+def test_a_model_that_can_be_taken_at_its_word_mostly_is():
+    rng = random.Random(0)
+    fresh = drawn_rows(rng, 20_000)
+    found = [
+        (careful_threshold(*rows), best_threshold(*rows))
+        for rows in (drawn_rows(rng, 100) for _ in range(40))
+    ]
+    assert sum(careful == EVEN for careful, _ in found) > 25
+    careful, best = (
+        sum(mean_f1(*fresh, threshold) for threshold in side) / len(found)
+        for side in zip(*found, strict=True)
+    )
+    assert careful > best + 0.002
+
+
+def test_a_model_that_says_none_too_readily_gets_a_higher_threshold():
+    rng = random.Random(1)
+    chosen = [careful_threshold(*drawn_rows(rng, 300, bias=2.0)) for _ in range(10)]
+    # What it says with 1 / (1 + e^-2) is an even chance.
+    assert sum(chosen) / 10 == pytest.approx(1 / (1 + math.exp(-2.0)), abs=0.06)

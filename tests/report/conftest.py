@@ -131,7 +131,7 @@ def span_predictions():
         none = 0.80 if number % 8 == 0 else 0.02 + number / 80
         said = "a window" if number % 5 == 0 else "red door" if number % 7 == 3 else "the door"
         scores = {said: (1 - none) * 0.9, "floor": (1 - none) * 0.1, "": none}
-        answer = "" if none > 0.42 else said
+        answer = "" if none / (none + (1 - none) * 0.9) > 0.42 else said
         lines.append(Prediction(f"q{number}", f"What is it, {number}?", right, answer, scores))
     return lines
 

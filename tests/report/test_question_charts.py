@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from loratory.metrics.no_answer import against_best
 from loratory.report.account import accounted
 from loratory.report.canvas import plot_style
 from loratory.report.question_charts import decision_chart, length_chart, threshold_chart
@@ -72,7 +73,7 @@ def test_a_probability_at_the_threshold_is_not_above_it(account):
     assert not sure.right
     there = account.answers[1]
     pair = replace(account, answers=(sure, there))
-    none = sure.line.scores[""]
+    none = against_best(sure.line.scores)
     assert pair.answered(sure).f1 == 0
     at, below = threshold_chart(pair, none), threshold_chart(pair, none - 1e-6)
     assert "where it is 50.0" in at.text

@@ -1,5 +1,6 @@
 """Written answers: the answer and its end are learned, and nothing of the prompt."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest

@@ -21,7 +21,7 @@ class BiasedLinear(nn.Module):
 
     def merged(self) -> nn.Linear:
         """Return a plain layer with the bias."""
-        plain = nn.Linear(*self.base.weight.shape[::-1], device="meta")
+        plain = nn.Linear(self.base.in_features, self.base.out_features, device="meta")
         plain.weight = nn.Parameter(self.base.weight.detach().clone(), requires_grad=False)
         plain.bias = nn.Parameter(self.bias.detach().clone(), requires_grad=False)
         return plain

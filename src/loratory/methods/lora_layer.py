@@ -95,14 +95,15 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def merged(self) -> nn.Linear:
         """Return a plain layer of the weight that the update makes, added up in float32."""
+        base = self.base
         lora_a, lora_b = self.factors()
-        weight = _exact(self.base.weight) + self.scaling * (lora_b @ lora_a)
+        weight = _exact(base.weight) + self.scaling * (lora_b @ lora_a)
         if self.lora_magnitude_vector is not None:
             weight *= (self.lora_magnitude_vector / _root(weight.square().sum(1)))[:, None]
-        plain = nn.Linear(*self.base.weight.shape[::-1], bias=False, device="meta")
-        plain.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
-        if self.base.bias is not None:
-            plain.bias = nn.Parameter(self.base.bias.detach().clone(), requires_grad=False)
+        plain = nn.Linear(base.in_features, base.out_features, bias=False, device="meta")
+        plain.weight = nn.Parameter(weight.to(base.weight.dtype), requires_grad=False)
+        if base.bias is not None:
+            plain.bias = nn.Parameter(base.bias.detach().clone(), requires_grad=False)
         return plain
 
     def factors(self) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -24,7 +23,8 @@ from loratory.models.network import Network
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
-_DIGEST = "base_sha256"
+# Beside them, because PEFT knows no field for it: which base this is, to the bit.
+BASE = "base.json"
 # Fields by which an adapter would have code imported by name, and the harmless value that PEFT
 # writes into every adapter.
 _IMPORTS = {"auto_mapping": None, "megatron_config": None, "megatron_core": "megatron.core"}
@@ -65,8 +65,8 @@ def write_folder(
     written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": "pt", _DIGEST: base.digest}
-    save_file(dict(tensors), folder / WEIGHTS, metadata=metadata)
+    save_file(dict(tensors), folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / BASE).write_text(json.dumps({"sha256": base.digest}) + "\n", encoding="utf-8")
     source = base.source
     config = {
         "task_type": _TASK_TYPES[heads],
@@ -113,9 +113,18 @@ def adapter_tensors(base: Base, folder: Path) -> dict[str, Tensor]:
         SecurityError: the adapter is a pickle.
         ModelError: the file cannot be read, or says that it is for another base.
     """
-    tensors, path = stored_tensors(folder), folder / WEIGHTS
-    with safe_open(path, framework="pt") as file:
-        digest = (file.metadata() or {}).get(_DIGEST, base.digest)
+    _require_same_base(base, folder / BASE)
+    return stored_tensors(folder)
+
+
+def _require_same_base(base: Base, path: Path) -> None:
+    """Refuse an adapter that says it is for another base; those of other tools say nothing."""
+    if not path.is_file():
+        return
+    try:
+        digest = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        digest = "not readable"
     if digest != base.digest:
         raise ModelError(
             "ADAPTER-BASE",
@@ -125,7 +134,6 @@ def adapter_tensors(base: Base, folder: Path) -> dict[str, Tensor]:
             expected=digest,
             fix="name the base that the adapter was trained on",
         )
-    return tensors
 
 
 def stored_tensors(folder: Path) -> dict[str, Tensor]:

@@ -1,6 +1,8 @@
 """When a model should say that there is no answer: at a probability of it above a threshold.
 
-The threshold is chosen where it is not scored: on rows that were kept aside for it.
+What counts is the probability that there is none against that of the best answer alone, since a
+question is worth answering only if that answer is likely enough. The threshold is chosen where it is
+not scored: on rows that were kept aside for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,17 @@ from loratory.metrics.squad import score_rows
 
 _ROUNDING = 1e-9  # by which sums of the same numbers may differ with their order
 _FIX = "give every question the probability, between 0 and 1, that it has no answer"
+
+
+EVEN = 0.5
+"""The threshold of a model whose probabilities can be taken at their word."""
+
+
+def against_best(scores: Mapping[str, float]) -> float:
+    """Return the probability of "", no answer, as if only it and the best answer were possible."""
+    none = scores.get("", 0.0)
+    best = max((score for text, score in scores.items() if text), default=0.0)
+    return none / (none + best) if none else 0.0
 
 
 def answer_or_none(text: str, no_answer: float, *, threshold: float) -> str:
@@ -47,6 +60,29 @@ def best_threshold(
     possible[-1] = True
     best = np.flatnonzero(possible & (gains >= gains[possible].max() - _ROUNDING))[-1]
     return _between(float(below[best]), float(above[best]))
+
+
+def careful_threshold(
+    golds: Mapping[str, Sequence[str]],
+    predictions: Mapping[str, str],
+    no_answer: Mapping[str, float],
+) -> float:
+    """Return `best_threshold`, but EVEN where it gains less than two standard errors over that.
+
+    Few rows are kept aside, and the best of many thresholds on few rows is often no more than their
+    chance. The standard error is that of the mean difference in F1, question by question.
+
+    Raises:
+        DataError: as `best_threshold`.
+    """
+    best = best_threshold(golds, predictions, no_answer)
+    rows = score_rows(golds, predictions, version="2.0")
+    silent = score_rows(golds, dict.fromkeys(golds, ""), version="2.0")
+    probabilities = checked_probabilities(golds, no_answer, distinct=True)
+    f1 = [np.where(probabilities > limit, silent.f1, rows.f1) for limit in (best, EVEN)]
+    gains = f1[0] - f1[1]
+    error = float(gains.std(ddof=1)) / len(gains) ** 0.5
+    return best if float(gains.mean()) > 2 * error else EVEN
 
 
 def checked_probabilities(

@@ -159,8 +159,8 @@ def _settled(record: RunRecord) -> str:
     rows = record.result.rows.get(ASIDE)
     amount = f"{count(rows)} " if rows else ""
     return (
-        f"“No answer” is said where its probability is above {probability(threshold)}, a threshold "
-        f"chosen on {amount}training rows kept aside for it."
+        f"“No answer” is said where its probability against the best span is above "
+        f"{probability(threshold)}, a threshold chosen on {amount}training rows kept aside for it."
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from loratory.metrics.classification import Floats, confusion_matrix
 from loratory.metrics.intervals import mean_intervals
+from loratory.metrics.no_answer import against_best
 from loratory.report.account import Answer, QuestionAccount
 from loratory.report.canvas import (
     BLUE,
@@ -78,14 +79,14 @@ def decision_chart(account: QuestionAccount) -> Plot | None:
 
 
 def threshold_chart(account: QuestionAccount, chosen: float | None) -> Plot | None:
-    """Draw F1 over the probability of no answer above which there is none.
+    """Draw F1 over the probability of none, against the best answer, above which there is none.
 
     None where all questions are of one kind, or that probability is not known of all.
     """
     answers = account.answers
     if not _of_both_kinds(answers) or any("" not in answer.line.scores for answer in answers):
         return None
-    none = np.array([answer.line.scores[""] for answer in answers])
+    none = np.array([against_best(answer.line.scores) for answer in answers])
     spoken = np.array([account.answered(answer).f1 for answer in answers])
     answerable = np.array([bool(answer.right) for answer in answers])
     silent = (~answerable).astype(np.float64)
@@ -94,7 +95,7 @@ def threshold_chart(account: QuestionAccount, chosen: float | None) -> Plot | No
     axes = new_axes(
         height=_HEIGHT,
         title=title,
-        x="probability of no answer, above which none is given (%)",
+        x="probability of none, against the best answer, above which none is given (%)",
         y="F1 (%)",
     )
     text = title

@@ -24,7 +24,7 @@ from loratory.batching.rows import EncodedRow, Encoding
 from loratory.data.rows import QuestionRow
 from loratory.losses import Loss
 from loratory.metrics.baselines import Baseline, question_baselines
-from loratory.metrics.no_answer import answer_or_none, best_threshold
+from loratory.metrics.no_answer import EVEN, against_best, answer_or_none, careful_threshold
 from loratory.metrics.predictions import Prediction
 from loratory.metrics.questions import evaluate_questions, right_answers
 from loratory.metrics.squad import Version
@@ -169,9 +169,9 @@ class SpanQA:
 
         Before a threshold is chosen, "likely enough" is more likely than the best span.
         """
-        span, scores = _best_span(prediction), prediction.scores
-        threshold = scores.get(span, 0.0) if self.threshold is None else self.threshold
-        text = answer_or_none(span, scores.get(NO_ANSWER, 0.0), threshold=threshold)
+        threshold = EVEN if self.threshold is None else self.threshold
+        none = against_best(prediction.scores)
+        text = answer_or_none(_best_span(prediction), none, threshold=threshold)
         return replace(prediction, prediction=text)
 
     def score(self, predictions: Sequence[Prediction]) -> Scores:
@@ -186,16 +186,18 @@ class SpanQA:
         return question_baselines(as_questions(rows), version=self.version)
 
     def settle(self, predictions: Sequence[Prediction]) -> dict[str, float]:
-        """Return the probability of no answer above which there is none, best by F1 on these.
+        """Return from which probability on, against the best span, there is no answer.
+
+        It is the best by F1 on these, if that is clearly better than an even chance.
 
         Nothing is chosen where all questions have the same probability.
         """
         golds = right_answers(predictions)
         spans = {line.id: _best_span(line) for line in predictions}
-        none = {line.id: line.scores[NO_ANSWER] for line in predictions}
+        none = {line.id: against_best(line.scores) for line in predictions}
         if len({*none.values()}) == 1:
             return {}
-        return {_THRESHOLD: best_threshold(golds, spans, none)}
+        return {_THRESHOLD: careful_threshold(golds, spans, none)}
 
     def settled(self, values: Mapping[str, float]) -> Self:
         """Return the task with its threshold."""
