@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.equal_footing import tables
 from benchmarks.keep import KEPT
 from loratory.runs.json_files import read_json
 
@@ -77,6 +78,11 @@ from 0 to 100 and perplexity from 1 upwards; all other metrics are shares of 1. 
 which the best checkpoint was chosen as well. Baselines are scored on the same rows as the run.
 Seconds are those of training; tokens are real ones. Published figures are others', from their own
 rows, bases and settings: the phrase says what differs.
+"""
+_EQUAL = """\
+Every method with the same rows, steps, batches and seeds, and a learning rate usual for it, by
+`python -m benchmarks.equal_footing` from [recipes/methods](../recipes/methods). What each trains:
+[methods.md](methods.md).
 """
 _PLAIN = {"bleu_1", "perplexity"}
 _SCORES = (
@@ -172,6 +178,8 @@ def page(runs: Sequence[KeptRun]) -> str:
             parts.append(f"## {task}\n\nWhat it does: [{task}](tasks/{task}.md).\n")
             parts.append(_table(_SCORES, [row for group in seeds for row in _scores(group)]))
             parts.append(_table(_COSTS, map(_costs, seeds)))
+    if equal := tables():
+        parts.append(f"## Methods on equal terms\n\n{_EQUAL}\n{equal}")
     return "\n".join(parts)
 
 

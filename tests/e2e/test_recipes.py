@@ -15,7 +15,7 @@ RECIPES = sorted(shipped_recipes())
 TUNING = [name for name in RECIPES if isinstance(load_recipe(name).method, LoraMethod)]
 # Another run of the same shape is among the quick ones.
 SLOW = re.compile(
-    r"/(instruction-(?!full)|rotten_tomatoes-r1(6-alpha256|28)|squad-gpt2-r8|.+-medium)"
+    r"/(rslora|dora|loraplus|pissa|houlsby|instruction-(?!full)|rotten_tomatoes-r1(6-alpha256|28)|squad-gpt2-r8|.+-medium)"
 )
 EACH = [
     pytest.param(name, marks=pytest.mark.slow) if SLOW.search(name) else name for name in RECIPES

@@ -73,7 +73,7 @@ def test_there_are_recipes_for_every_task_and_in_each_folder():
     kinds = {load_recipe(name).task.kind for name in names}
     assert kinds == {"classify", "label_words", "span_qa", "written_qa", "text"}
     folders = {name.rpartition("/")[0] for name in names}
-    assert folders == {"", "published", "instructions"}
+    assert folders == {"", "published", "instructions", "methods"}
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
