@@ -6,10 +6,12 @@ import shutil
 import signal
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from loratory import pipeline
 from loratory.errors import ConfigError, ModelError, RunError, RunInterruptedError
+from loratory.models.network import Network
 from loratory.recipe.load import load_recipe
 from loratory.runs.folder import RunFolder
 from loratory.runs.lock import owned
@@ -238,3 +240,22 @@ def test_a_module_of_the_base_that_trains_is_saved_and_resumed(film_recipe, tmp_
     names = load_file(RunFolder(out).last / "trained.safetensors").keys()
     assert "transformer.ln_f.weight" in names
     assert pipeline.resume(out).result["stopped"] == "finished"
+
+
+def test_as_many_tokens_are_computed_at_once_as_there_is_memory_for(
+    film_recipe, tmp_path, monkeypatch
+):
+    forward = Network.forward
+
+    def limited(network, batch):
+        if torch.is_grad_enabled() and len(batch) > 40:
+            raise torch.OutOfMemoryError
+        return forward(network, batch)
+
+    monkeypatch.setattr(Network, "forward", limited)
+    recipe = load_recipe(film_recipe, ["training.epochs=1", "training.micro_batch_tokens=64"])
+    run = pipeline.train(recipe, out=tmp_path / "run")
+    made_of = json.loads((run.path / "environment.json").read_text())
+    assert made_of["compute"]["micro_batch_tokens"] == 32
+    (warning,) = [e["message"] for e in read_events(run.path / "log.jsonl") if "message" in e]
+    assert warning.startswith("32 tokens are computed at once, because 64 did not fit")

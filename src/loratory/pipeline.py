@@ -8,13 +8,14 @@ folder is enough: `resume` makes the same objects again and hands them to the sa
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
 from loratory.errors import ConfigError, RunInterruptedError
+from loratory.inference.frozen import Frozen
 from loratory.inference.looks import Looks
 from loratory.inference.result import RunInput, run_result
 from loratory.inference.tuned import Tuned, load_run, untrained
@@ -37,6 +38,7 @@ from loratory.runs.published import open_published, publish_folder
 from loratory.tasks.given import given_rows
 from loratory.train.checkpoint import TrainState, read_trained
 from loratory.train.fit import Fit
+from loratory.train.longest import fitting_tokens
 from loratory.train.loop import Plan
 from loratory.train.stop import stop_signals
 
@@ -73,13 +75,15 @@ def train(recipe: Recipe, *, out: Path | None = None, watch: Watch = lambda *_: 
         RunInterruptedError: a signal asked to stop; the run is saved.
     """
     tuned, given = _prepare(recipe)
+    tuned = _fitted(tuned, given)
     folder = RunFolder.create(recipe.name or "run", out=out)
     with folder.owned():
-        made_of = {"settings": settings(tuned.recipe), **_environment(tuned, given)}
+        frozen = Frozen(tuned, given.encodings)
+        made_of = {"settings": settings(tuned.recipe), **_environment(frozen, given)}
         write_json(folder.environment, made_of)
         # Last, because a folder with a recipe is a run.
         write_file(folder.recipe, dump_recipe(tuned.recipe))
-        return _run(tuned, given, folder, watch)
+        return _run(frozen, given, folder, watch)
 
 
 def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
@@ -98,9 +102,10 @@ def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
         require_same(before["settings"], settings(recipe), at=str(folder.recipe))
         training = recipe.training.model_copy(update=before["compute"])
         tuned, given = _prepare(recipe.model_copy(update={"training": training}))
-        now = _environment(tuned, given)
+        frozen = Frozen(tuned, given.encodings)
+        now = _environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
-        return _run(tuned, given, folder, watch, notes=differences(before, now))
+        return _run(frozen, given, folder, watch, notes=differences(before, now))
 
 
 def _prepare(recipe: Recipe) -> tuple[Tuned, RunInput]:
@@ -112,10 +117,24 @@ def _prepare(recipe: Recipe) -> tuple[Tuned, RunInput]:
     return tuned, RunInput(dataset, encodings)
 
 
+def _fitted(tuned: Tuned, given: RunInput) -> Tuned:
+    """Return it with as many tokens computed at once as there is memory for."""
+    wish, rows = tuned.compute.micro_batch_tokens, given.encodings["train"].rows
+    if not rows or not trained_parameters(tuned.base.network):
+        return tuned
+    fitting = fitting_tokens(tuned.base.network, tuned.task, rows, wish)
+    if fitting == wish:
+        return tuned
+    note = f"{fitting:,} tokens are computed at once, because {wish:,} did not fit into memory"
+    compute = replace(tuned.compute, micro_batch_tokens=fitting)
+    return replace(tuned, compute=compute, notes=(*tuned.notes, note))
+
+
 def _run(
-    tuned: Tuned, given: RunInput, folder: RunFolder, watch: Watch, notes: Sequence[str] = ()
+    frozen: Frozen, given: RunInput, folder: RunFolder, watch: Watch, notes: Sequence[str] = ()
 ) -> Run:
     """Train to the end and account for it; `folder` is owned, and may hold an earlier part."""
+    tuned = frozen.tuned
     with RunLog(folder.log) as log, stop_signals() as stop_asked:
 
         def tell(event: str, /, **values: Any) -> None:
@@ -135,6 +154,7 @@ def _run(
         tell("start" if is_new else "continue", **_outline(tuned, given, plan))
         for note in (*notes, *tuned.notes):
             tell("warning", message=note)
+        frozen.keep(tell)
         looks = Looks(tuned, given, folder, tell)
         looks.before_training()
         network, validation = tuned.base.network, looks.validation()
@@ -151,6 +171,7 @@ def _run(
         _keep_best(tuned, folder)
         looks.after_training(step=state.step, epoch=state.step / max(plan.steps_per_epoch, 1))
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
+    network.kept = None
     network.to("meta")
     result = run_result(tuned, given, folder, state, read_events(folder.log))
     write_json(folder.result, result)
@@ -182,7 +203,8 @@ def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
     publish_folder(folder.adapter, fill, info={})
 
 
-def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:
+def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
+    tuned = frozen.tuned
     start = save(trained_tensors(tuned.base.network))
     compute = tuned.compute
     return environment() | {
@@ -192,6 +214,7 @@ def _environment(tuned: Tuned, given: RunInput) -> dict[str, Any]:
             "precision": compute.precision,
             "threads": compute.threads,
             "micro_batch_tokens": compute.micro_batch_tokens,
+            "frozen_states": frozen.where,
         },
         "digests": {
             "base": tuned.base.digest,

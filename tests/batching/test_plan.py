@@ -133,7 +133,7 @@ TEXTS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=30), max_size=
 def test_parts_with_shared_beginnings_hold_at_most_so_many_tokens_to_compute(texts, most):
     rows = rows_of(*[(tuple(text),) for text in texts])
     parts = micro_batches(rows, most, shared=True)
-    assert sorted(sum(parts, [])) == list(range(len(rows)))
+    assert sorted(number for part in parts for number in part) == list(range(len(rows)))
     for part in parts:
         # All beginnings there are: what is computed if every one is shared.
         least = {tuple(texts[n][:end]) for n in part for end in range(1, len(texts[n]) + 1)}

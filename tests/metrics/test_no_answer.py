@@ -1,7 +1,6 @@
 """The threshold for saying that there is no answer: as good as the best that can be found."""
 
 import math
-import math
 import random
 from itertools import pairwise
 

@@ -70,7 +70,9 @@ def test_a_later_override_reaches_into_an_earlier_one():
     assert overridden(["method={r: 4}", "method.r=8"]) == {"method": {"r": 8}}
 
 
-@pytest.mark.parametrize("given", [["method.rank_pattern.mlp.c_fc=4"], {"method.rank_pattern.mlp.c_fc": 4}])
+@pytest.mark.parametrize(
+    "given", [["method.rank_pattern.mlp.c_fc=4"], {"method.rank_pattern.mlp.c_fc": 4}]
+)
 def test_the_points_of_a_free_name_are_its_own(given):
     assert overridden(given) == {"method": {"rank_pattern": {"mlp.c_fc": 4}}}
 

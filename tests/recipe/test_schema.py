@@ -68,18 +68,20 @@ LEAVE_IT = [
 ]
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 @pytest.mark.parametrize("method", TRAIN_THE_BASE)
-def test_weights_of_the_base_train_in_float32(refusal, loaded, method):
-    error = refusal(f"method: {{{method}}}\ntraining: {{precision: bfloat16}}\n")
+def test_weights_of_the_base_train_in_float32(refusal, loaded, method, precision):
+    error = refusal(f"method: {{{method}}}\ntraining: {{precision: {precision}}}\n")
     assert error.at.endswith("recipe.yaml:4 training.precision")
     assert error.fix == "leave training.precision out"
     recipe = loaded(f"method: {{{method}}}\ntraining: {{precision: float32}}\n")
     assert trains_the_base(recipe.method)
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 @pytest.mark.parametrize("method", LEAVE_IT)
-def test_what_stands_beside_the_base_trains_over_one_in_bfloat16(loaded, method):
-    recipe = loaded(f"method: {{{method}}}\ntraining: {{precision: bfloat16}}\n")
+def test_what_stands_beside_the_base_trains_over_one_of_rounded_weights(loaded, method, precision):
+    recipe = loaded(f"method: {{{method}}}\ntraining: {{precision: {precision}}}\n")
     assert not trains_the_base(recipe.method)
 
 

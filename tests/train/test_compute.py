@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from loratory.errors import ConfigError
+from loratory.models.int8 import multiplies_exactly
 from loratory.recipe.schema import TrainingSection
+from loratory.train import compute
 from loratory.train.compute import choose_compute, usable_cores
 
 WIDTH = 576
@@ -46,6 +48,27 @@ def test_tokens_at_once_are_chosen_where_the_recipe_does_not_say():
     half, full = (chosen(device="cpu", precision=p) for p in ("bfloat16", "float32"))
     assert 64 <= full.micro_batch_tokens <= 4096
     assert half.micro_batch_tokens >= full.micro_batch_tokens
+
+
+@pytest.mark.skipif(not multiplies_exactly(), reason="the processor has no such product")
+def test_around_products_in_int8_all_is_float32():
+    found = chosen(precision="int8", device="cpu", threads=1)
+    assert (found.precision, found.dtype) == ("int8", torch.float32)
+    assert found.micro_batch_tokens >= chosen(precision="float32", device="cpu").micro_batch_tokens
+
+
+def test_int8_is_refused_where_its_products_would_be_wrong(monkeypatch):
+    monkeypatch.setattr(compute, "multiplies_exactly", lambda: False)
+    with pytest.raises(ConfigError, match=r"CFG-PRECISION.*at training.precision") as caught:
+        chosen(precision="int8", device="cpu")
+    assert caught.value.fix == "set training.precision=auto"
+
+
+def test_int8_is_refused_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(compute, "_device", lambda _: torch.device("cuda"))
+    with pytest.raises(ConfigError, match=r"CFG-PRECISION.*at training.precision") as caught:
+        chosen(precision="int8")
+    assert caught.value.fix == "set training.device=cpu"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

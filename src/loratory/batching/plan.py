@@ -37,9 +37,7 @@ def groups_of(rows: Sequence[EncodedRow], *, together: bool) -> tuple[int, ...]:
     return tuple(beginnings.setdefault(key, len(beginnings)) for key in keys)
 
 
-def step_rows(
-    step: int, groups: tuple[int, ...], *, batch_size: int, seed: int
-) -> tuple[int, ...]:
+def step_rows(step: int, groups: tuple[int, ...], *, batch_size: int, seed: int) -> tuple[int, ...]:
     """Return the row numbers of optimiser step `step`, counted from 0 over all epochs."""
     epoch, within = divmod(step, steps_per_epoch(len(groups), batch_size))
     order = epoch_order(groups, most=batch_size, seed=seed, epoch=epoch)
@@ -58,10 +56,15 @@ def micro_batches(rows: Sequence[EncodedRow], most: int, *, shared: bool) -> lis
     """
     texts = [row.tokens for row in rows]
     if not shared:
-        return [list(range(len(rows)))[part] for part in split_by_tokens(list(map(len, rows)), most)]
+        return [
+            list(range(len(rows)))[part] for part in split_by_tokens(list(map(len, rows)), most)
+        ]
     order = sorted(range(len(rows)), key=texts.__getitem__)
     sorted_texts = [texts[number] for number in order]
-    common = [common_length(one, other) for one, other in zip([(), *sorted_texts], sorted_texts, strict=False)]
+    common = [
+        common_length(one, other)
+        for one, other in zip([(), *sorted_texts], sorted_texts, strict=False)
+    ]
     return [order[part] for part in split_by_tokens(list(map(len, sorted_texts)), most, common)]
 
 

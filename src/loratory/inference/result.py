@@ -139,6 +139,8 @@ def _costs(tuned: Tuned, folder: RunFolder, events: Sequence[Mapping[str, Any]])
     for event in events:
         if event["event"] == "step":
             total.update({"seconds": event["seconds"], "tokens": event["tokens"]})
+        elif event["event"] == "frozen_states":  # what is not computed in the steps any more
+            total.update({"seconds": event.get("seconds", 0)})
     peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
     trainable, everything = parameter_counts(tuned.base.network)
     return {

@@ -16,6 +16,7 @@ from loratory.methods.elsewhere import has_effect, settled
 from loratory.methods.make import make_method
 from loratory.methods.method import Method
 from loratory.metrics.predictions import Prediction
+from loratory.models.int8_linear import to_int8
 from loratory.models.load import Base, load_base
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import (
@@ -112,6 +113,8 @@ def untrained(recipe: Recipe) -> Tuned:
     base = load_base(recipe.base, language_head=reads_vocabulary(recipe.task))
     compute = choose_compute(_training(recipe, section), base.network.config.hidden_size)
     base.network.move(compute.device, compute.dtype)
+    if compute.precision == "int8":
+        to_int8(base.network, base.network.prefix)
     method = make_method(section)
     generator = torch.Generator().manual_seed(stream_seed(recipe.seed, "initialisation"))
     method.apply(base, generator)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import frozen_linear
 
 
@@ -16,7 +17,7 @@ class BiasedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output, `[..., in]` to `[..., out]`."""
-        y = frozen_linear(x.reshape(-1, x.shape[-1]), self.base.weight)
+        y = frozen_linear(x.reshape(-1, x.shape[-1]), frozen_weight(self.base))
         return (y + self.bias.to(y.dtype)).view(*x.shape[:-1], -1)
 
     def merged(self) -> nn.Linear:

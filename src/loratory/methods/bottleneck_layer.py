@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from loratory.errors import ConfigError
 from loratory.methods.method import cannot_merge
+from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import frozen_linear
 
 NonLinearity = Literal["relu", "gelu", "silu", "tanh"]
@@ -56,7 +57,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the corrected output, `[..., in]` to `[..., out]`."""
-        y = frozen_linear(x.reshape(-1, x.shape[-1]), self.base.weight, self.base.bias)
+        y = frozen_linear(x.reshape(-1, x.shape[-1]), frozen_weight(self.base), self.base.bias)
         low = F.linear(y, self.down_weight.to(y.dtype), self.down_bias.to(y.dtype))
         correction = F.linear(
             self.function(low), self.up_weight.to(y.dtype), self.up_bias.to(y.dtype)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from loratory.errors import ConfigError
+from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import frozen_linear
 
 
@@ -43,9 +44,9 @@ class Ia3Linear(nn.Module):
         """Return the layer's output, `[..., in]` to `[..., out]`."""
         rows = x.reshape(-1, x.shape[-1])
         if self.scaled == "inputs":
-            y = frozen_linear(self._times(rows), self.base.weight, self.base.bias)
+            y = frozen_linear(self._times(rows), frozen_weight(self.base), self.base.bias)
         else:
-            y = self._times(frozen_linear(rows, self.base.weight, self.base.bias))
+            y = self._times(frozen_linear(rows, frozen_weight(self.base), self.base.bias))
         return y.view(*x.shape[:-1], -1)
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from loratory.errors import ConfigError
 from loratory.methods.lora_product import LoraProduct
+from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import product
 
 
@@ -80,7 +81,7 @@ class LoraLinear(nn.Module):
         magnitude, bias = self.lora_magnitude_vector, self.base.bias
         y: Tensor = LoraProduct.apply(  # type: ignore[no-untyped-call]
             x.reshape(-1, x.shape[-1]),
-            self.base.weight,
+            frozen_weight(self.base),
             bias if magnitude is None else None,
             lora_a,
             lora_b,

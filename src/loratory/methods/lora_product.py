@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from loratory.models.int8 import Int8Matrix
 from loratory.models.product import product
 
 
@@ -28,7 +29,7 @@ class LoraProduct(torch.autograd.Function):
     def forward(  # noqa: PLR0913, PLR0917 - the parts of the equation above
         ctx: Any,
         x: Tensor,
-        weight: Tensor,
+        weight: Tensor | Int8Matrix,
         bias: Tensor | None,
         lora_a: Tensor,
         lora_b: Tensor,
@@ -40,15 +41,15 @@ class LoraProduct(torch.autograd.Function):
         low = product(_dropped(x, kept, dropout), lora_a.to(x.dtype))
         y = product(x, weight, bias)
         y.addmm_(low, lora_b.to(x.dtype).T, alpha=scaling)
-        ctx.save_for_backward(x, weight, lora_a, lora_b, low, kept)
-        ctx.scaling, ctx.dropout = scaling, dropout
+        ctx.save_for_backward(x, lora_a, lora_b, low, kept)
+        ctx.weight, ctx.scaling, ctx.dropout = weight, scaling, dropout
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of x, the bias, `lora_a` and `lora_b`; the weight gets none."""
         (g,) = gradients
-        x, weight, lora_a, lora_b, low, kept = ctx.saved_tensors
+        x, lora_a, lora_b, low, kept = ctx.saved_tensors
         g = g.contiguous()
         h = product(g, (ctx.scaling * lora_b).to(g.dtype).T)
         grad_a = (h.T @ _dropped(x, kept, ctx.dropout)).to(lora_a.dtype)
@@ -56,7 +57,7 @@ class LoraProduct(torch.autograd.Function):
         grad_b = (ctx.scaling * (low.T @ g)).T.to(lora_b.dtype)
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = product(g, weight.T)
+            grad_x = product(g, ctx.weight.T)
             if kept is None:
                 grad_x.addmm_(h, lora_a.to(h.dtype))
             else:

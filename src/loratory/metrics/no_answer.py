@@ -1,8 +1,8 @@
 """When a model should say that there is no answer: at a probability of it above a threshold.
 
 What counts is the probability that there is none against that of the best answer alone, since a
-question is worth answering only if that answer is likely enough. The threshold is chosen where it is
-not scored: on rows that were kept aside for it.
+question is worth answering only if that answer is likely enough. The threshold is chosen where it
+is not scored: on rows that were kept aside for it.
 """
 
 from collections.abc import Mapping, Sequence

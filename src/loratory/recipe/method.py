@@ -33,10 +33,10 @@ class LoraMethod(Section):
     layers_to_transform: Layers | None = None
     """Numbers of the blocks, from 0, whose layers get an update; absent: all."""
 
-    rank_pattern: dict[StrictStr, Whole] = {}
+    rank_pattern: dict[StrictStr, Whole] = Field(default={})
     """Other ranks, by name endings or regular expressions for them."""
 
-    alpha_pattern: dict[StrictStr, Positive] = {}
+    alpha_pattern: dict[StrictStr, Positive] = Field(default={})
     """Other alphas, by name endings or regular expressions for them."""
 
     use_rslora: StrictBool = False

@@ -130,10 +130,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _the_base_trains_in_float32(self) -> Self:
-        if trains_the_base(self.method) and self.training.precision == "bfloat16":
+        if trains_the_base(self.method) and self.training.precision in {"bfloat16", "int8"}:
             raise ClashError(
                 f"with this method ({self.method.kind}) weights of the base train, which takes "
-                "float32, and training.precision is bfloat16; leave training.precision out",
+                f"float32, and training.precision is {self.training.precision}; leave "
+                "training.precision out",
                 between=(("training", "precision"), ("method", "kind")),
             )
         return self

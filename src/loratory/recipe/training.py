@@ -67,8 +67,14 @@ class TrainingSection(Section):
     """Score the base before training, too, and report it as a baseline; for tasks that read the
     base's own words."""
 
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Number format of the base's products; auto: bfloat16 only where it is measured faster."""
+    frozen_states: Literal["auto", "memory", "disk", "off"] = "auto"
+    """Where hidden states are kept that enter the lowest block that trains and are the same in each
+    epoch: in memory; on the disk, where later runs on the same rows find them; off: nowhere. auto:
+    in memory, if they are needed more than once and take at most an eighth of it."""
+
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    """Number format of the base's products; auto: bfloat16 only where it is measured faster. int8:
+    the base's linear layers are rounded to int8, and the rest is float32; on processors only."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto: a GPU where there is one."""

@@ -4,15 +4,18 @@ import math
 import os
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from loratory.errors import ConfigError
+from loratory.models.int8 import multiplies_exactly
 from loratory.models.product import product
 from loratory.recipe.schema import TrainingSection
 
 # Computed at once: enough to keep the products large, little enough for caches and memory. Bytes of
-# one number of each token, so that a narrower format gets more tokens.
+# one number of each token, so that a narrower format gets more tokens. So does int8: what it saves
+# on weights is there for tokens, and its fixed costs are a larger share.
 _CPU_BYTES, _GPU_BYTES = 1024, 65536
 # How much faster bfloat16 must be before it is chosen, for its rounding is a real cost. Processors
 # with instructions for it come out near 2, those without near a quarter: no close race.
@@ -20,6 +23,9 @@ _WORTHWHILE = 1.4
 # Narrower networks are kept waiting by other things than their products.
 _WIDE_ENOUGH = 256
 _ROWS = 256
+# What is not int8 in an int8 base is float32.
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
+_BYTES = {"float32": 4, "bfloat16": 2, "int8": 2}
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Compute:
     """The device, the base's number format, threads, and tokens computed at once."""
 
     device: torch.device
-    dtype: torch.dtype
+    precision: Literal["float32", "bfloat16", "int8"]
     threads: int
     micro_batch_tokens: int
 
@@ -42,9 +48,9 @@ class Compute:
         return 2 * self.micro_batch_tokens
 
     @property
-    def precision(self) -> str:
-        """The number format's name, such as `float32`."""
-        return str(self.dtype).removeprefix("torch.")
+    def dtype(self) -> torch.dtype:
+        """The format of all of the base's weights but those that are int8."""
+        return _DTYPES[self.precision]
 
 
 def choose_compute(training: TrainingSection, width: int) -> Compute:
@@ -53,19 +59,21 @@ def choose_compute(training: TrainingSection, width: int) -> Compute:
     `width` is the base's hidden size: what is measured are products of that width.
 
     Raises:
-        ConfigError: the recipe asks for a GPU and there is none.
+        ConfigError: the recipe asks for a GPU and there is none, or for products in int8 and the
+            device cannot compute them.
     """
     threads = training.threads or usable_cores()
     # One thread alone is measured: two would wait for each other where the machine is busy.
     torch.set_num_threads(1)
     device = _device(training.device)
-    if training.precision == "auto":
-        dtype = torch.bfloat16 if _bfloat16_is_faster(device, width) else torch.float32
-    else:
-        dtype = getattr(torch, training.precision)
+    precision = training.precision
+    if precision == "auto":
+        precision = "bfloat16" if _bfloat16_is_faster(device, width) else "float32"
+    elif precision == "int8":
+        _require_int8(device)
     torch.set_num_threads(threads)
-    usual = (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // dtype.itemsize
-    return Compute(device, dtype, threads, training.micro_batch_tokens or usual)
+    usual = (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // _BYTES[precision]
+    return Compute(device, precision, threads, training.micro_batch_tokens or usual)
 
 
 def usable_cores() -> int:
@@ -88,6 +96,23 @@ def _device(wish: str) -> torch.device:
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wish)
+
+
+def _require_int8(device: torch.device) -> None:
+    if device.type != "cpu":
+        problem, fix = "int8 is for processors, and this run is on a GPU", "training.device=cpu"
+    elif not multiplies_exactly():
+        problem, fix = "this processor has no exact product in int8", "training.precision=auto"
+    else:
+        return
+    raise ConfigError(
+        "CFG-PRECISION",
+        problem,
+        at="training.precision",
+        got="int8",
+        expected="auto, float32 or bfloat16",
+        fix=f"set {fix}",
+    )
 
 
 def _bfloat16_is_faster(device: torch.device, width: int) -> bool:

@@ -78,9 +78,7 @@ class Plan:
 
     def step(self, step: int) -> list[EncodedRow]:
         """Return the rows of `step` (from 0)."""
-        numbers = step_rows(
-            step, self._groups, batch_size=self.training.batch_size, seed=self.seed
-        )
+        numbers = step_rows(step, self._groups, batch_size=self.training.batch_size, seed=self.seed)
         return [self.rows[number] for number in numbers]
 
 

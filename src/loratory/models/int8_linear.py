@@ -1,0 +1,54 @@
+"""A frozen linear layer in int8, and how a network's layers become such layers."""
+
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from loratory.models.int8 import Int8Matrix
+from loratory.models.product import frozen_linear
+
+
+class Int8Linear(nn.Linear):
+    """y = W x + b with W in int8, which never trains; b is float32, as x and y are."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        # Not nn.Linear's own, which would make a weight.
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.matrix = Int8Matrix.of(layer.weight.detach())
+        self.bias = layer.bias
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """The weight in float32, `[out, in]`: made anew whenever it is asked for."""
+        return self.matrix.dense()
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's name for it
+        """Return the layer's output, `[..., in]` to `[..., out]`."""
+        rows = input.reshape(-1, self.in_features)
+        return frozen_linear(rows, self.matrix, self.bias).view(*input.shape[:-1], -1)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002
+        """Let go of the matrix where the network is: `network.to("meta")`."""
+        if fn(torch.empty(0)).is_meta:
+            del self.matrix
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+
+def frozen_weight(layer: nn.Linear) -> Tensor | Int8Matrix:
+    """Return what `product` and `frozen_linear` take for the weight of a frozen layer."""
+    return layer.matrix if isinstance(layer, Int8Linear) else layer.weight
+
+
+def to_int8(network: nn.Module, under: str) -> None:
+    """Put int8 layers in place of the linear layers of module `under`; all others stay."""
+    layers = [
+        (name, layer)
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Linear) and name.startswith(f"{under}.")
+    ]
+    for name, layer in layers:
+        network.set_submodule(name, Int8Linear(layer))

@@ -1,0 +1,82 @@
+"""The first batch tried: as many tokens as fit, and a clear word where nothing does."""
+
+import pytest
+import torch
+
+from loratory.errors import ResourceError
+from loratory.train.longest import fitting_tokens
+
+
+@pytest.fixture
+def limited(make_trainee, monkeypatch):
+    """Return a trainee whose machine has memory for so many tokens, and what was tried."""
+
+    def made(tokens, error=torch.OutOfMemoryError):
+        trainee, tried = make_trainee(), []
+        forward = trainee.network.forward
+
+        def limited_forward(batch):
+            tried.append(len(batch))
+            if len(batch) > tokens:
+                raise error("DefaultCPUAllocator: can't allocate memory")
+            return forward(batch)
+
+        monkeypatch.setattr(trainee.network, "forward", limited_forward)
+        return trainee, tried
+
+    return made
+
+
+def fitting(trainee, most):
+    return fitting_tokens(trainee.network, trainee.task, trainee.rows, most)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError, RuntimeError])
+def test_half_as_many_are_tried_until_they_fit(limited, error):
+    trainee, tried = limited(60, error)
+    assert fitting(trainee, 240) == 60
+    assert [tokens > 60 for tokens in tried] == [True, True, False]
+
+
+def test_where_all_fits_the_fullest_batch_of_the_longest_rows_was_tried(limited):
+    trainee, tried = limited(10_000)
+    assert fitting(trainee, 130) == 130
+    lengths = sorted(map(len, trainee.rows), reverse=True)
+    fullest = 0
+    for length in lengths:
+        if fullest + length > 130:
+            break
+        fullest += length
+    assert tried == [fullest]
+
+
+def test_a_row_longer_than_that_is_tried_alone(limited):
+    trainee, tried = limited(10_000)
+    assert fitting(trainee, 1) == 1
+    assert tried == [max(map(len, trainee.rows))]
+
+
+def test_where_not_even_the_longest_row_fits_it_says_so(limited):
+    trainee, _ = limited(3)
+    with pytest.raises(ResourceError, match="longest row alone") as caught:
+        fitting(trainee, 64)
+    assert (caught.value.code, caught.value.exit_code) == ("RES-MEM", 5)
+    assert caught.value.got == f"{max(map(len, trainee.rows))} tokens"
+
+
+def test_another_error_is_not_taken_for_it(limited):
+    class OtherError(RuntimeError):
+        def __str__(self):
+            return "shapes do not match"
+
+    trainee, _ = limited(3, OtherError)
+    with pytest.raises(OtherError):
+        fitting(trainee, 64)
+
+
+def test_nothing_is_left_behind(make_trainee):
+    trainee = make_trainee()
+    before = trainee.weights
+    fitting(trainee, 64)
+    assert all(torch.equal(trainee.weights[name], before[name]) for name in before)
+    assert all(parameter.grad is None for parameter in trainee.network.parameters())
