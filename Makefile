@@ -25,7 +25,7 @@ check: .venv/.dev  ## formatter, linter, type checker, import rules
 	@.venv/bin/lint-imports
 
 bench: .venv/.dev  ## compare with peers, side by side; ONLY=NAME picks one benchmark
-	@.venv/bin/python -m benchmarks.run $(ONLY)
+	@.venv/bin/python -m benchmarks.run $(ONLY) $(OPTIONS)
 
 lock: .venv/.python  ## write the lock files anew from the ranges in pyproject.toml
 	@rm -rf build/lock && mkdir -p build && .venv/bin/python -m venv build/lock

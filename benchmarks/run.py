@@ -1,129 +1,125 @@
-"""`make bench`: every workload beside its peer; a table, and `benchmarks/results/latest.json`.
+"""`make bench`: every workload beside its peer, a table, and `benchmarks/results/latest.json`.
 
-Each side runs in a process of its own, one after the other, so that neither slows the other down
-and memory is each one's own. Ratios are of medians over the repetitions.
+python -m benchmarks.run [WORKLOAD …] [--rows N] [--repeat N] [--base BASE] [--data FOLDER]
 """
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.nn import functional as F
-
-from benchmarks.ours import run as run_ours
-from benchmarks.ours import write_start
-from benchmarks.rows import write_rows
-from loratory.runs.environment import environment
+from benchmarks.base import GPT2_SMALL, base_folder
+from benchmarks.growth import NAME as GROWTH
+from benchmarks.growth import draw_growth, measured_growth
+from benchmarks.measure import measured
+from benchmarks.processes import Open, process
+from benchmarks.report import add_result, table
+from benchmarks.workload import Options
+from benchmarks.workloads.classification import CLASSIFICATION
+from benchmarks.workloads.generation import GENERATION
+from benchmarks.workloads.int8 import CLASSIFICATION_INT8, PREDICTION_INT8
+from benchmarks.workloads.label_words import LABEL_WORDS
+from benchmarks.workloads.prediction import PREDICTION
+from benchmarks.workloads.prefix_cache import PREFIX_CACHE
+from benchmarks.workloads.span_qa import SPAN_QA
+from benchmarks.workloads.written_qa import WRITTEN_QA
+from loratory.errors import LoratoryError
+from loratory.models.load import read_config
+from loratory.models.source import base_source
+from loratory.recipe.schema import TrainingSection
+from loratory.train.compute import choose_compute
 
 RESULTS = Path(__file__).parent / "results"
-_SAME_LOSS = 1e-4
-# SmolLM2-135M: multiplications and additions of a token's way through its frozen linear layers,
-# forward, and once more for the gradient of their inputs.
-_FLOP_FORWARD = 2 * 106_168_320
-_FLOP_TRAIN = 2 * _FLOP_FORWARD
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        CLASSIFICATION,
+        CLASSIFICATION_INT8,
+        LABEL_WORDS,
+        SPAN_QA,
+        WRITTEN_QA,
+        PREDICTION,
+        PREDICTION_INT8,
+        GENERATION,
+        PREFIX_CACHE,
+    )
+}
 
 
-def classification(*, train: int, test: int, repeat: int) -> dict[str, Any]:
-    """Compare the quickstart with Trainer + PEFT: training, evaluation, memory, accuracy."""
-    sides: dict[str, list[dict[str, Any]]] = {"stock": [], "loratory": []}
-    limits = []
+def main(arguments: Sequence[str] | None = None, *, open_side: Open = process) -> None:
+    """Measure the workloads that are asked for, write what was found, and print the table.
+
+    One that cannot be measured does not keep the others from it.
+    """
+    given = _given(arguments)
+    found: dict[str, Any] = {}
+    failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder)
-        write_rows(rows, train=train, test=test)
-        base, loss = write_start(rows)
-        for number in range(repeat):
-            limits.append(_multiplication_rate())
-            sides["loratory"].append(run_ours(rows, rows / f"run-{number}"))
-            sides["stock"].append(_stock(rows, base))
-            limits.append(_multiplication_rate())
-    difference = abs(sides["stock"][0]["checked_loss"] - loss)
-    if difference > _SAME_LOSS:
-        raise SystemExit(f"the sides do not compute the same: losses differ by {difference:.2g}")
-    return _summary(sides, statistics.median(limits)) | {
-        "train_rows": train,
-        "test_rows": test,
-        "repetitions": repeat,
-        "start_loss_difference": difference,
-    }
+        scratch = Path(folder)
+        base = base_folder(given.base, scratch)
+        precision = _auto(base)
+        for name in given.only or [*WORKLOADS, GROWTH]:
+            options = _options(given, base, scratch / f"{name}-jobs")
+            try:
+                if name == GROWTH:
+                    numbers = measured_growth(options, open_side=open_side)
+                else:
+                    numbers = found[name] = measured(
+                        WORKLOADS[name], options, precision=precision, open_side=open_side
+                    )
+            except LoratoryError as error:
+                failed.append(name)
+                sys.stderr.write(f"{error}\n")
+                continue
+            add_result(given.results, name, {"base": Path(given.base).name, **numbers})
+            if name == GROWTH:
+                draw_growth(numbers, given.results / f"{GROWTH}.svg")
+            sys.stderr.write(f"{name} is measured\n")
+    if found:
+        sys.stdout.write(table(found))
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
-def _stock(rows: Path, base: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.stock", str(rows), base]
-    cores = str(len(os.sched_getaffinity(0)))
-    done = subprocess.run([*command, cores], stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.decode().strip().splitlines()[-1])
-    return found
+def _options(given: argparse.Namespace, base: str, jobs: Path) -> Options:
+    jobs.mkdir()
+    data = None if given.quick else given.data
+    return Options(base, jobs, given.repeat, given.rows, data, quick=given.quick)
 
 
-def _multiplication_rate() -> float:
-    """Return the best of several large float32 products, in floating-point operations a second."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    seconds = []
-    for _ in range(20):
-        before = time.perf_counter()
-        F.linear(a, b)
-        seconds.append(time.perf_counter() - before)
-    return 2 * 1024**3 / min(seconds)
+def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    choices = [*WORKLOADS, GROWTH]
+    parser.add_argument("only", nargs="*", metavar="WORKLOAD", help=", ".join(choices))
+    parser.add_argument("--base", default=GPT2_SMALL, help="a base; by default a random GPT-2")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions; medians are shown")
+    parser.add_argument("--rows", type=int, help="rows of each workload")
+    shared = os.environ.get("LORATORY_SHARED_DATA")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=shared and Path(shared),
+        help="folder of SQuAD's files, also LORATORY_SHARED_DATA; absent: made-up questions",
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where latest.json is")
+    parser.add_argument("--quick", action="store_true", help="a few made-up rows, to try it out")
+    given = parser.parse_args(arguments)
+    if unknown := [name for name in given.only if name not in choices]:
+        parser.error(f"no workload is called {unknown[0]}; there are {', '.join(choices)}")
+    return given
 
 
-def _summary(sides: dict[str, list[dict[str, Any]]], limit: float) -> dict[str, Any]:
-    def rates(side: str, part: str) -> list[float]:
-        return [run[f"{part}_tokens"] / run[f"{part}_seconds"] for run in sides[side]]
-
-    def median(side: str, key: str) -> float:
-        return statistics.median(run[key] for run in sides[side])
-
-    speed = {side: statistics.median(rates(side, "train")) for side in sides}
-    evaluation = {side: statistics.median(rates(side, "evaluate")) for side in sides}
-    memory = {side: median(side, "peak_memory_mb") for side in sides}
-    return {
-        "throughput_ratio": speed["loratory"] / speed["stock"],
-        "evaluation_ratio": evaluation["loratory"] / evaluation["stock"],
-        "memory_ratio": memory["loratory"] / memory["stock"],
-        "tokens_per_second": speed,
-        "tokens_per_second_spread": {side: rates(side, "train") for side in sides},
-        "evaluation_tokens_per_second": evaluation,
-        "peak_memory_mb": memory,
-        "share_of_limit": {side: speed[side] * _FLOP_TRAIN / limit for side in sides},
-        "evaluation_share_of_limit": {
-            side: evaluation[side] * _FLOP_FORWARD / limit for side in sides
-        },
-        "limit_gflops": limit / 1e9,
-        "accuracy": {side: median(side, "accuracy") for side in sides},
-    }
-
-
-def main() -> None:
-    """Run the workloads that are asked for and print their table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="?", choices=["classification"], default="classification")
-    parser.add_argument("--train", type=int, default=2000, help="training rows")
-    parser.add_argument("--test", type=int, default=1066, help="rows to evaluate")
-    parser.add_argument("--repeat", type=int, default=1, help="repetitions of both sides")
-    given = parser.parse_args()
-    found = classification(train=given.train, test=given.test, repeat=given.repeat)
-    RESULTS.mkdir(exist_ok=True)
-    report = {"machine": environment(), "workloads": {given.only: found}}
-    (RESULTS / "latest.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    for key, value in found.items():
-        sys.stdout.write(f"{key:32}{_shown(value)}\n")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{name} {_shown(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return " ".join(map(_shown, value))
-    return f"{value:,.3g}" if isinstance(value, float) else str(value)
+def _auto(base: str) -> str:
+    """Return the number format that `auto` means for this base on this machine's processor."""
+    width = read_config(base_source(base)).hidden_size
+    return choose_compute(TrainingSection(device="cpu"), width).precision
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LoratoryError as error:
+        sys.exit(str(error))

@@ -82,7 +82,7 @@ def test_a_piece_asked_twice_is_computed_once(tuned, rows):
 
 def test_progress_is_told_in_pieces(tuned, rows):
     told = []
-    answers_to(tuned, rows, 30, watch=told.append)
+    answers_to(tuned, rows, 8, watch=told.append)
     assert len(told) > 1
     assert sum(told) == len(rows)
 

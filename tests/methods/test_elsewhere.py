@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from loratory.errors import ConfigError, ModelError, SecurityError
 from loratory.methods.elsewhere import has_effect, settled

@@ -10,6 +10,9 @@ from loratory.batching.rows import EncodedRow
 from loratory.batching.tree import common_length
 from loratory.recipe.streams import stream_seed
 
+# How many times as long as others a run of rows may be that share most of their tokens.
+_ALIKE = 4
+
 
 @lru_cache(maxsize=2)
 def epoch_order(groups: tuple[int, ...], *, most: int, seed: int, epoch: int) -> tuple[int, ...]:
@@ -74,8 +77,9 @@ def split_by_tokens(
     """Cut rows of these `lengths` into runs of at most `most` tokens; a longer row stands alone.
 
     `common` are the tokens that each row has in common with the one before it, which count once in
-    a run. The runs are about equally long: a short remainder would cost almost as much as a full
-    one.
+    a run. A cut between rows that have most of their tokens in common would compute these again, so
+    a run may become several times as long before one is made. The runs are about equally long: a
+    short remainder would cost almost as much as a full one.
     """
     further = [
         length - same for length, same in zip(lengths, common or [0] * len(lengths), strict=True)
@@ -86,7 +90,8 @@ def split_by_tokens(
     fair = min(most, math.ceil(total / runs) + max(further, default=0) // 2)
     start, tokens = 0, 0
     for index, length in enumerate(lengths):
-        if index > start and tokens + further[index] > fair:
+        alike = 2 * further[index] < length
+        if index > start and tokens + further[index] > (_ALIKE * most if alike else fair):
             yield slice(start, index)
             start, tokens = index, 0
         tokens += further[index] if index > start else length

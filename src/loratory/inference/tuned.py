@@ -16,7 +16,7 @@ from loratory.methods.elsewhere import has_effect, settled
 from loratory.methods.make import make_method
 from loratory.methods.method import Method
 from loratory.metrics.predictions import Prediction
-from loratory.models.int8_linear import to_int8
+from loratory.models.int8_network import to_int8
 from loratory.models.load import Base, load_base
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import (
@@ -114,7 +114,7 @@ def untrained(recipe: Recipe) -> Tuned:
     compute = choose_compute(_training(recipe, section), base.network.config.hidden_size)
     base.network.move(compute.device, compute.dtype)
     if compute.precision == "int8":
-        to_int8(base.network, base.network.prefix)
+        to_int8(base.network)
     method = make_method(section)
     generator = torch.Generator().manual_seed(stream_seed(recipe.seed, "initialisation"))
     method.apply(base, generator)

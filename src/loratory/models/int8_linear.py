@@ -1,4 +1,4 @@
-"""A frozen linear layer in int8, and how a network's layers become such layers."""
+"""A frozen linear layer in int8: whatever stands on a linear layer stands on this one too."""
 
 from collections.abc import Callable
 from typing import Self
@@ -11,13 +11,16 @@ from loratory.models.product import frozen_linear
 
 
 class Int8Linear(nn.Linear):
-    """y = W x + b with W in int8, which never trains; b is float32, as x and y are."""
+    """y = W x + b with W in int8, which never trains; b is float32, as x and y are.
 
-    def __init__(self, layer: nn.Linear) -> None:
+    It is made for inputs of about the given sizes, `[in]`.
+    """
+
+    def __init__(self, layer: nn.Linear, sizes: Tensor | None = None) -> None:
         # Not nn.Linear's own, which would make a weight.
         nn.Module.__init__(self)
         self.in_features, self.out_features = layer.in_features, layer.out_features
-        self.matrix = Int8Matrix.of(layer.weight.detach())
+        self.matrix = Int8Matrix.of(layer.weight.detach(), sizes)
         self.bias = layer.bias
 
     @property
@@ -41,14 +44,3 @@ class Int8Linear(nn.Linear):
 def frozen_weight(layer: nn.Linear) -> Tensor | Int8Matrix:
     """Return what `product` and `frozen_linear` take for the weight of a frozen layer."""
     return layer.matrix if isinstance(layer, Int8Linear) else layer.weight
-
-
-def to_int8(network: nn.Module, under: str) -> None:
-    """Put int8 layers in place of the linear layers of module `under`; all others stay."""
-    layers = [
-        (name, layer)
-        for name, layer in network.named_modules()
-        if isinstance(layer, nn.Linear) and name.startswith(f"{under}.")
-    ]
-    for name, layer in layers:
-        network.set_submodule(name, Int8Linear(layer))
