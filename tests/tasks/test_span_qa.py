@@ -280,8 +280,7 @@ def test_none_is_said_above_the_threshold_or_above_the_best_span(base, threshold
 def test_the_threshold_is_the_best_by_f1(base):
     task, rng, lines = task_of(base, unanswerable=True, max_length=384), random.Random(0), []
     assert isinstance(task, Settling)
-    # Two too readily "none", in log odds: an even chance is clearly not the best threshold.
-    for number in range(400):
+    for number in range(400):  # of which too many are said to have none
         right = None if rng.random() < 0.5 else rng.choice(["quiet", "dull", "a lovely story"])
         row, said = question(right, number=number), rng.choice(["quiet", "a lovely story"])
         output = window_of(task, row, {said: 2.0}, rng.gauss(4.5 if right is None else 3.0))
