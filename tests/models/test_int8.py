@@ -131,6 +131,37 @@ def test_the_transpose_of_the_transpose_is_the_matrix():
     assert matrix.T.T.dense().equal(matrix.dense())
 
 
+def test_a_matrix_made_for_its_inputs_is_rounded_with_its_columns_balanced():
+    """W / c is what is rounded, c^2 the column's size by the input's, to bfloat16's few digits."""
+    _, _, weight = made(1, 48, 16)
+    sizes = torch.rand(48, generator=torch.Generator().manual_seed(1)) + 0.1
+    columns = weight.square().mean(0).sqrt()
+    c = (columns / columns.max() / (sizes / sizes.max())).sqrt().to(torch.bfloat16).float()
+    matrix = Int8Matrix.of(weight, sizes)
+    torch.testing.assert_close(matrix.dense(), (rounded(weight / c) * c).float())
+    torch.testing.assert_close(matrix.T.dense(), matrix.dense().T)
+
+
+def test_inputs_that_are_always_large_leave_the_others_their_digits():
+    generator = torch.Generator().manual_seed(2)
+    x, weight = (torch.randn(rows, 64, generator=generator) for rows in (30, 48))
+    x[:, [5, 40]] *= 200
+    weight[:, [5, 40]] /= 200
+    exact, g = x @ weight.T, torch.randn(30, 48, generator=generator)
+    blind, made_for_it = Int8Matrix.of(weight), Int8Matrix.of(weight, x.square().mean(0).sqrt())
+    assert (made_for_it.product(x) - exact).norm() < 0.02 * exact.norm()
+    assert (blind.product(x) - exact).norm() > 0.2 * exact.norm()
+    assert cosine(made_for_it.T.product(g), g @ weight) > 0.999
+
+
+def test_inputs_and_columns_of_nothing_do_no_harm():
+    x, _, weight = made(5, 48, 16)
+    x[:, 3], weight[:, 7] = 0, 0
+    for sizes in (x.square().mean(0).sqrt(), torch.zeros(48)):
+        found = Int8Matrix.of(weight, sizes).product(x)
+        assert (found - x @ weight.T).norm() < 0.05 * (x @ weight.T).norm()
+
+
 def test_float64_is_multiplied_without_rounding():
     x, _, weight = made(5, 31, 17)
     matrix = Int8Matrix.of(weight)

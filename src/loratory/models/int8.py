@@ -1,16 +1,20 @@
-"""A frozen matrix in int8, multiplied in whole numbers: a quarter of float32's bytes and time.
+"""A frozen matrix in int8, multiplied in whole numbers: in a quarter of the time of float32.
 
-    W ~ diag(s) Q        Q: whole numbers in -127…127, s_i = max |W_i| / 127 for each row W_i
-    y = W x ~ t s (Q q)  q: whole numbers in -127…127, t = max |x| / 127 for each token x
+    W ~ diag(s) Q diag(c)      Q: whole numbers in -127…127, s: a factor of each row
+    y = W x ~ t diag(s) Q q    q: c x / t in whole numbers, t = max |c x| / 127 for each token x
 
-The factor t is found anew for each token: some tokens hold numbers a hundred times larger than all
-others do, and would take the others' digits with them (Dettmers et al. 2022, "LLM.int8()",
-arXiv:2208.07339). With the gradient it is the other way round: W^T g = Q^T (s g), where s g is what
-is made whole, so that both ways compute with the very same W. The sums are exact in 32 bits.
+The factor t is found anew for each token, because some tokens hold numbers a hundred times larger
+than others do. Some inputs are that much larger in every token, and would take the others' digits
+with them; c makes inputs smaller and columns larger, or the other way round, until each pair is
+about as large: c_i^2 = |W_i| / |x_i|, a column's size by its input's, after SmoothQuant (Xiao et
+al. 2022, arXiv:2211.10438).
+
+The gradient goes the other way: W^T g = diag(c) Q^T (s g), where s g is what is made whole. So both
+ways compute with the very same W. Sums are exact in 32 bits.
 
 One kernel of oneDNN multiplies, and scales its sums to float32; its numbers on the left are 0…255,
-so 128 is added to q, and taken out again by the kernel. What is left is one pass to find t, two to
-make q, and one to multiply by t.
+so 128 is added to q, and taken out again by the kernel. What is left is one pass each to multiply
+by c and t, two to find t, and two to make q.
 """
 
 from functools import cached_property, lru_cache
@@ -27,6 +31,8 @@ _MIDDLE = 128
 _ROUNDING = 1.5 * 2**23
 # Divides where a token is all zeros; far below any number of a network.
 _LEAST = 1e-30
+# No column and no input counts as smaller than this part of the largest one.
+_SMALLEST = 1e-4
 
 
 class Int8Matrix:
@@ -39,13 +45,15 @@ class Int8Matrix:
         self._zeros = torch.zeros(len(after), dtype=torch.long)
 
     @classmethod
-    def of(cls, weight: Tensor) -> Self:
-        """Round `weight`, `[out, in]`, each row on a scale of its own."""
-        scale = weight.abs().amax(1).clamp(min=_LEAST) / _MOST
-        whole = (weight / scale[:, None]).round().to(torch.int8)
+    def of(cls, weight: Tensor, sizes: Tensor | None = None) -> Self:
+        """Round `weight`, `[out, in]`, for inputs of about these sizes, `[in]`; None: all alike."""
+        columns = None if sizes is None else _balance(weight, sizes)
+        balanced = weight if columns is None else weight / columns
+        rows = balanced.abs().amax(1).clamp(min=_LEAST) / _MOST
+        whole = (balanced / rows[:, None]).round().to(torch.int8)
         # The kernel's own layouts, one for each way through the layer: two bytes for a weight.
         pack = torch.ops.onednn.qlinear_prepack
-        return cls((pack(whole, None), pack(whole.T.contiguous(), None)), scale, None)
+        return cls((pack(whole, None), pack(whole.T.contiguous(), None)), rows, columns)
 
     @cached_property
     def T(self) -> "Int8Matrix":  # noqa: N802 - as torch calls it
@@ -94,6 +102,20 @@ def multiplies_exactly() -> bool:
 
 
 _AS_FLOAT32 = (1.0, 0, torch.float32, "none", (), "")
+
+
+def _balance(weight: Tensor, sizes: Tensor) -> Tensor:
+    """Return c: what is multiplied into the inputs, and divided out of the columns, `[in]`."""
+    parts = (size_of(weight), sizes)
+    columns, inputs = (part / part.amax().clamp(min=_LEAST) for part in parts)
+    ratio = columns.clamp(min=_SMALLEST) / inputs.clamp(min=_SMALLEST)
+    # With few digits, so that what was measured with another rounding makes the same matrix.
+    return ratio.sqrt().to(torch.bfloat16).to(torch.float32)
+
+
+def size_of(rows: Tensor) -> Tensor:
+    """Return how large each column is: the root of its mean square, `[rows, n]` to `[n]`."""
+    return rows.square().mean(0).sqrt()
 
 
 def _multiply(*arguments: Any) -> Tensor:

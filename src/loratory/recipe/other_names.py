@@ -197,7 +197,7 @@ _METHODS = "it takes lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, 
 
 REMARKS = {
     "bf16": "write precision: bfloat16",
-    "fp16": "it takes auto, float32 or bfloat16",
+    "fp16": "it takes auto, float32, bfloat16 or int8",
     "no_cuda": "write device: cpu",
     "use_cpu": "write device: cpu",
     "max_steps": "training is counted in passes over the rows",
