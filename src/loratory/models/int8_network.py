@@ -21,8 +21,12 @@ def to_int8(network: Network) -> None:
         if isinstance(layer, nn.Linear) and name.startswith(f"{network.prefix}.")
     }
     sizes = _sizes(network, layers)
-    for name, layer in layers.items():
+    while layers:
+        name, layer = layers.popitem()
         network.set_submodule(name, Int8Linear(layer, sizes.get(name)))
+    # What is left may be parts of a file that is mapped as a whole: copied, they let it go.
+    for parameter in network.parameters():
+        parameter.data = parameter.data.clone()
 
 
 @torch.no_grad()

@@ -14,8 +14,8 @@ from loratory.models.product import product
 from loratory.recipe.schema import TrainingSection
 
 # Computed at once: enough to keep the products large, little enough for caches and memory. Bytes of
-# one number of each token, so that a narrower format gets more tokens. So does int8: what it saves
-# on weights is there for tokens, and its fixed costs are a larger share.
+# one number of each token, so that a narrower format gets more tokens. So does int8, whose
+# products leave all else a larger share of the time.
 _CPU_BYTES, _GPU_BYTES = 1024, 65536
 # How much faster bfloat16 must be before it is chosen, for its rounding is a real cost. Processors
 # with instructions for it come out near 2, those without near a quarter: no close race.
