@@ -151,11 +151,11 @@ def test_every_method_stands_on_int8_layers_and_learns_the_same_way(base_folder,
 def test_what_the_flat_network_can_do_it_still_can():
     """Though two ways to compute one thing are not as near to each other any more.
 
-    For there to be numbers that are rounded to the other side the network cannot be tiny.
+    For some numbers to be rounded to the other side the network cannot be tiny.
     """
     torch.manual_seed(0)
     sizes = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=320, num_hidden_layers=6, **sizes)
+    config = LlamaConfig(vocab_size=320, num_hidden_layers=12, initializer_range=0.1, **sizes)
     network = Network(LlamaModel(config).requires_grad_(requires_grad=False).eval())
     assert network.flat
     to_int8(network)
