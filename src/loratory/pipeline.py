@@ -122,7 +122,8 @@ def _fitted(tuned: Tuned, given: RunInput) -> Tuned:
     wish, rows = tuned.compute.micro_batch_tokens, given.encodings["train"].rows
     if not rows or not trained_parameters(tuned.base.network):
         return tuned
-    fitting = fitting_tokens(tuned.base.network, tuned.task, rows, wish)
+    size = tuned.recipe.training.batch_size
+    fitting = fitting_tokens(tuned.base.network, tuned.task, rows, batch_size=size, most=wish)
     if fitting == wish:
         return tuned
     note = f"{fitting:,} tokens are computed at once, because {wish:,} did not fit into memory"

@@ -17,6 +17,7 @@ from loratory.runs.published import open_published
 from loratory.train.checkpoint import read_state
 
 RUNS = 20
+FEW = 6
 PARTS = ("last", "best", "adapter", "predictions")
 
 
@@ -105,17 +106,18 @@ def torture(torment: Torture, reference: dict[str, bytes], folder: Path, kills) 
     )
     assert equal == len(kills), said
     assert torment.kills >= len(kills), said
-    assert torment.saves > 4, said
-    assert len(torment.steps) > 4, said
+    assert torment.saves > len(kills) // 5, said
+    assert len(torment.steps) > len(kills) // 5, said
     return said
 
 
 @pytest.mark.timeout(600)
-def test_twenty_killed_runs_end_in_the_same_bytes(
-    begin, killed, film_recipe, film_run, tmp_path, capsys
+@pytest.mark.parametrize("count", [FEW, pytest.param(RUNS, marks=pytest.mark.slow)])
+def test_killed_runs_end_in_the_same_bytes(  # noqa: PLR0913 - what a torture takes
+    begin, killed, film_recipe, film_run, tmp_path, capsys, count
 ):
     torment = Torture(begin, killed, film_recipe, film_run)
-    said = torture(torment, contents(film_run), tmp_path, [1 + (n % 3) for n in range(RUNS)])
+    said = torture(torment, contents(film_run), tmp_path, [1 + (n % 3) for n in range(count)])
     with capsys.disabled():
         sys.stdout.write(f"\n{said}\n")
 

@@ -27,8 +27,10 @@ def limited(make_trainee, monkeypatch):
     return made
 
 
-def fitting(trainee, most):
-    return fitting_tokens(trainee.network, trainee.task, trainee.rows, most)
+def fitting(trainee, most, batch_size=1000):
+    return fitting_tokens(
+        trainee.network, trainee.task, trainee.rows, batch_size=batch_size, most=most
+    )
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError, RuntimeError])
@@ -48,6 +50,12 @@ def test_where_all_fits_the_fullest_batch_of_the_longest_rows_was_tried(limited)
             break
         fullest += length
     assert tried == [fullest]
+
+
+def test_no_more_rows_are_tried_than_a_step_has(limited):
+    trainee, tried = limited(10_000)
+    assert fitting(trainee, 10_000, batch_size=3) == 10_000
+    assert tried == [sum(sorted(map(len, trainee.rows))[-3:])]
 
 
 def test_a_row_longer_than_that_is_tried_alone(limited):

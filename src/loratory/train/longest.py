@@ -19,15 +19,18 @@ from loratory.tasks.task import Task
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
-def fitting_tokens(network: Network, task: Task, rows: Sequence[EncodedRow], most: int) -> int:
+def fitting_tokens(
+    network: Network, task: Task, rows: Sequence[EncodedRow], *, batch_size: int, most: int
+) -> int:
     """Return how many tokens can be computed at once: `most`, or a half, a quarter … of it.
 
-    Tried is the fullest batch there can be, of the longest rows, forward and backward.
+    Tried is the fullest batch there can be, of the longest rows, at most `batch_size` of them,
+    forward and backward.
 
     Raises:
         ResourceError: not even the longest row alone fits (RES-MEM).
     """
-    longest = sorted(rows, key=len, reverse=True)
+    longest = sorted(rows, key=len, reverse=True)[:batch_size]
     while not _fits(network, task, _fullest(longest, most)):
         least = len(longest[0])
         if most <= least:
