@@ -21,7 +21,7 @@ from loratory.runs.json_files import read_json
 FOLDER = KEPT / "methods"
 SETS = {
     "rotten_tomatoes": (),
-    "cola": ("data.name=cola", "data.limit.train=2000"),
+    "cola": ("data.name=cola", "data.limit.train=2000", "training.epochs=2"),
 }
 _METRICS = {"rotten_tomatoes": ("accuracy",), "cola": ("accuracy", "matthews_correlation")}
 _HEADINGS = (
@@ -74,7 +74,7 @@ def tables(folder: Path = FOLDER) -> str:
 def _what(folder: Path, data: str) -> str:
     """Say on which rows and what machine the runs of a set were made."""
     found = [read_json(path) for path in sorted(folder.glob(f"{data}-*.json"))]
-    rows = found[0]["result"]["rows"]
+    rows, epochs = found[0]["result"]["rows"], found[0]["recipe"]["training"]["epochs"]
     computes = {
         f"{one['environment']['compute']['device']}, {one['environment']['compute']['threads']} "
         f"thread(s), {one['environment']['compute']['precision']}"
@@ -82,8 +82,9 @@ def _what(folder: Path, data: str) -> str:
     }
     base = Path(found[0]["result"]["base"]).name
     return (
-        f"{base}, {rows['train']:,} training rows once, scored on {rows['validation']:,} "
-        f"validation rows of which nothing was chosen; {'; '.join(sorted(computes))}."
+        f"{base}, {rows['train']:,} training rows, {epochs} epoch(s), scored on "
+        f"{rows['validation']:,} validation rows on which nothing was chosen; "
+        f"{'; '.join(sorted(computes))}."
     )
 
 

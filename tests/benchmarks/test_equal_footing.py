@@ -45,7 +45,8 @@ def kept(tmp_path):
             "seconds": 60 + seed,
         }
         compute = {"device": "cpu", "threads": 2, "precision": "float32"}
-        summary = {"result": result, "environment": {"compute": compute}}
+        recipe = {"training": {"epochs": 1}}
+        summary = {"recipe": recipe, "result": result, "environment": {"compute": compute}}
         (tmp_path / f"{data}-{method}-seed{seed}.json").write_text(json.dumps(summary))
 
     keep("rotten_tomatoes", "head", 0, 0.5)
@@ -62,7 +63,7 @@ def test_a_table_has_the_best_method_first_with_its_seeds_and_costs(kept):
     assert [row[0] for row in rows[2:]] == ["lora", "head"]
     seeds = "0: 0.800 [0.700, 0.900], 1: 0.900 [0.800, 1.000]"
     assert rows[2][1:] == ["accuracy", "0.850 ± 0.071", seeds, "12,345", "2.50", "901", "60"]
-    assert "1,000 training rows once, scored on 500 validation" in films
+    assert "1,000 training rows, 1 epoch(s), scored on 500 validation" in films
     assert "cpu, 2 thread(s), float32" in films
     assert "| lora | matthews_correlation | 0.350 |" in cola
 

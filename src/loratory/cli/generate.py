@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from loratory.cli.output import AsJson, console, print_json
+from loratory.cli.output import AsJson, console, out_of_range, print_json
 from loratory.errors import ConfigError
 from loratory.recipe.known_keys import keys_of_schema
 from loratory.recipe.schema import Decoding, Recipe
@@ -104,24 +104,13 @@ def _decoding(options: dict[str, Any]) -> Decoding:
         fault = error.errors(include_url=False)[0]
         name = str(fault["loc"][0])
         known = keys_of_schema(Decoding.model_json_schema())[name,][0]
-        raise _out_of_range(_flag(name), fault["input"], known.expected) from None
+        raise out_of_range(_flag(name), fault["input"], known.expected) from None
 
 
 def _check_seed(seed: int) -> None:
     known = keys_of_schema(Recipe.model_json_schema())["seed",][0]
     if not 0 <= seed < 2**32:
-        raise _out_of_range("--seed", seed, known.expected)
-
-
-def _out_of_range(flag: str, value: Any, expected: str) -> ConfigError:
-    return ConfigError(
-        "CFG-RANGE",
-        "the value is out of range",
-        at=f"command line: {flag}",
-        got=value,
-        expected=expected,
-        fix=f"set {flag} to {expected}",
-    )
+        raise out_of_range("--seed", seed, known.expected)
 
 
 def _standard_input() -> str:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from loratory.cli.output import AsJson, console, print_json, print_text
-from loratory.errors import ConfigError
+from loratory.cli.output import AsJson, console, out_of_range, print_json, print_text
 
 
 def merge(
@@ -33,9 +32,9 @@ def merge(
     certificate.json in it says how far they are apart. Above the tolerance nothing is written.
     """
     if rows < 1:
-        raise _out_of_range("--rows", rows, "a whole number of at least 1")
+        raise out_of_range("--rows", rows, "a whole number of at least 1")
     if not (math.isfinite(tolerance) and tolerance > 0):
-        raise _out_of_range("--tolerance", tolerance, "a number above 0")
+        raise out_of_range("--tolerance", tolerance, "a number above 0")
 
     from loratory.export.merge import merge_run
 
@@ -69,14 +68,3 @@ def _show(out: Path, found: dict[str, Any]) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _out_of_range(flag: str, value: float, expected: str) -> ConfigError:
-    return ConfigError(
-        "CFG-RANGE",
-        "the value is out of range",
-        at=f"command line: {flag}",
-        got=value,
-        expected=expected,
-        fix=f"set {flag} to {expected}",
-    )

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from loratory.errors import LoratoryError
+from loratory.errors import ConfigError, LoratoryError
 
 # Lines are never broken: what is longer than the screen is often a path, to be copied.
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -43,6 +43,18 @@ def print_error(error: LoratoryError, *, as_json: bool) -> None:
         print_json({"error": {"code": error.code, "message": error.headline, "fix": error.fix}})
     console.print(error.headline, markup=False, style="bold red")
     console.print(f"fix: {error.fix}", markup=False)
+
+
+def out_of_range(flag: str, value: Any, expected: str) -> ConfigError:
+    """Return the error of an option whose value is not what is `expected` of it."""
+    return ConfigError(
+        "CFG-RANGE",
+        "the value is out of range",
+        at=f"command line: {flag}",
+        got=value,
+        expected=expected,
+        fix=f"set {flag} to {expected}",
+    )
 
 
 def with_interval(value: float | None, interval: tuple[float, float] | list[float] | None) -> str:
