@@ -1,0 +1,126 @@
+"""What a comparison says, as pictures: differences, fronts, and what each setting does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from loratory.recipe.sweep import shown
+from loratory.report.canvas import BLUE, GREY, INK, Plot, finished, new_axes, spread
+from loratory.report.compare_curves import COLORED, entry_style, legend_below
+from loratory.report.comparison import Comparison, Entry, Pair
+from loratory.report.formats import NOTHING, metric_axis, metric_name, metric_scale
+
+_MOST_PAIRS = 15
+_MARKERS = "osD^vP"  # of the entries that have a colour
+_COSTS = {
+    "seconds": "training time (s)",
+    "trainable_parameters": "trainable parameters",
+    "peak_memory_mb": "peak memory (MB)",
+    "adapter_bytes": "adapter (bytes)",
+}
+
+
+def difference_chart(found: Comparison) -> Plot | None:
+    """Draw how far entries are apart, with 95 % intervals: all pairs, or those with the best."""
+    pairs = shown_pairs(found)
+    if not pairs:
+        return None
+    scale = metric_scale(found.metric)
+    unit = f"difference of {metric_axis(found.metric).replace('%', 'points')}"
+    axes = new_axes(height=0.9 + 0.42 * len(pairs), title="", x=unit, y="")
+    for height, pair in enumerate(reversed(pairs)):
+        color = BLUE if pair.differs else GREY
+        ends = [end * scale for end in pair.interval]
+        axes.plot(ends, [height, height], color=color, linewidth=2.5, solid_capstyle="butt")
+        inside = color if pair.differs else "white"
+        axes.plot(pair.difference * scale, height, color=color, mfc=inside, marker="o")
+    axes.axvline(0, color=INK, linewidth=0.8)
+    names = [f"{pair.a.label}\nless {pair.b.label}" for pair in reversed(pairs)]
+    axes.set_yticks(range(len(pairs)), names, fontsize=7.5)
+    axes.set_ylim(-0.6, len(pairs) - 0.4)
+    axes.grid(visible=False, axis="y")
+    sure = sum(pair.differs for pair in pairs)
+    return finished(
+        axes, name="differences", text=f"Differences of {len(pairs)} pairs; {sure} are significant."
+    )
+
+
+def shown_pairs(found: Comparison) -> list[Pair]:
+    """Return all pairs; of many, those with the best entry."""
+    if len(found.pairs) <= _MOST_PAIRS:
+        return [*found.pairs]
+    return [pair for pair in found.pairs if pair.a.run == found.entries[0].run][:_MOST_PAIRS]
+
+
+def front_chart(found: Comparison, cost: str) -> Plot | None:
+    """Draw the metric against a cost, unless it is one for all; what is beaten is hollow."""
+    if cost not in found.fronts or len({entry.costs[cost] for entry in found.entries}) == 1:
+        return None
+    front = {entry.run for entry in found.fronts[cost]}
+    title = f"{metric_name(found.metric)} for its {_COSTS[cost].split(' (')[0]}"
+    axes = new_axes(
+        height=2.8, title=title[0].upper() + title[1:], x=_COSTS[cost], y=metric_axis(found.metric)
+    )
+    scale = metric_scale(found.metric)
+    for place, entry in reversed([*enumerate(found.entries)]):
+        color = entry_style(place)["color"]
+        at, value = entry.costs[cost], entry.value * scale
+        _interval(axes, at, entry, scale, color=color)
+        inside = color if entry.run in front else "white"
+        look = {"marker": _MARKERS[place] if place < COLORED else ".", "color": color}
+        label = entry.label if place < COLORED else None
+        axes.plot(at, value, mfc=inside, markersize=7, linestyle="none", label=label, **look)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    spread(axes, [entry.costs[cost] for entry in found.entries], along="x")
+    axes.margins(x=0.08, y=0.12)
+    legend_below(axes)
+    names = ", ".join(entry.label for entry in found.fronts[cost])
+    return finished(axes, name=f"front_{cost}", text=f"{title}; not beaten: {names}.")
+
+
+def effect_charts(found: Comparison) -> list[Plot]:
+    """Draw the metric over each setting that differs, entries alike in all others joined."""
+    return [_effect_chart(found, key) for key in found.entries[0].settings]
+
+
+def _effect_chart(found: Comparison, key: str) -> Plot:
+    scale = metric_scale(found.metric)
+    axes = new_axes(height=2.7, title=key, x="", y=metric_axis(found.metric))
+    values = [entry.settings[key] for entry in found.entries]
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        at: dict[str, float] = {shown(value): float(value) for value in values}
+        spread(axes, at.values(), along="x")
+        axes.set_xticks([*at.values()], [*at])
+        axes.minorticks_off()
+    else:
+        ordered = sorted({_value(value) for value in values})
+        at = {text: float(number) for number, text in enumerate(ordered)}
+        axes.set_xticks(range(len(ordered)), ordered, fontsize=7)
+    axes.margins(x=0.15)
+    groups: dict[str, list[Entry]] = {}
+    for entry in found.entries:
+        groups.setdefault(_rest(entry.settings, key), []).append(entry)
+    for place, group in enumerate(groups.values()):
+        own = sorted(group, key=lambda entry: at[_value(entry.settings[key])])
+        xs = [at[_value(entry.settings[key])] for entry in own]
+        style = entry_style(place if len(groups) > 1 else 0)
+        for x, entry in zip(xs, own, strict=True):
+            _interval(axes, x, entry, scale, color=style["color"])
+        axes.plot(xs, [entry.value * scale for entry in own], marker="o", **style)
+    text = "; ".join(f"{_value(entry.settings[key])}: {entry.value:.3f}" for entry in found.entries)
+    return finished(axes, name=f"effect_{key}", text=f"{found.metric} by {key}: {text}.")
+
+
+def _value(value: Any) -> str:
+    return NOTHING if value is None else shown(value)
+
+
+def _rest(settings: Mapping[str, Any], key: str) -> str:
+    return str({other: value for other, value in settings.items() if other != key})
+
+
+def _interval(axes: Axes, x: float, entry: Entry, scale: int, *, color: Any) -> None:
+    axes.plot([x, x], [end * scale for end in entry.interval], color=color, alpha=0.6, linewidth=1)

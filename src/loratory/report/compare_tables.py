@@ -1,0 +1,158 @@
+"""The tables of a comparison: entries and their costs, settings that differ, pairs, the data."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from loratory.recipe.sweep import shown
+from loratory.report.comparison import Comparison, Entry
+from loratory.report.formats import (
+    NOTHING,
+    count,
+    duration,
+    metric_gap,
+    metric_interval,
+    metric_name,
+    metric_value,
+    percent,
+    size,
+)
+from loratory.report.record import CHOOSES_CLASSES
+from loratory.report.tables import Cell, Table
+
+_COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "seconds": ("training", duration),
+    "tokens_per_second": ("tokens per second", count),
+    "peak_memory_mb": ("peak memory", lambda amount: f"{count(amount)} MB"),
+    "trainable_parameters": ("trainable parameters", count),
+    "adapter_bytes": ("adapter", size),
+}
+_MOST_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Sortable:
+    """A cell that a column is sorted by, and what it links to."""
+
+    value: str
+    detail: str = ""
+    order: float | str = ""
+    link: str = ""
+
+
+def entry_table(
+    found: Comparison, links: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[tuple[Sortable, ...]]]:
+    """Return the columns and rows of all entries, best first; `links` lead to their reports."""
+    costs = [cost for cost in _COSTS if any(cost in entry.costs for entry in found.entries)]
+    columns = ("run", metric_name(found.metric), "like", *(_COSTS[cost][0] for cost in costs))
+    rows = [
+        (
+            Sortable(entry.label, _detail(entry), entry.label, links.get(entry.run, "")),
+            Sortable(
+                metric_value(found.metric, entry.value),
+                metric_interval(found.metric, entry.interval),
+                entry.value,
+            ),
+            Sortable(" ".join(entry.letters), order=" ".join(entry.letters)),
+            *(_cost(found, entry, cost) for cost in costs),
+        )
+        for entry in found.entries
+    ]
+    return columns, rows
+
+
+def settings_table(found: Comparison) -> Table:
+    """Return the settings in which entries differ, and only these."""
+    keys = [*found.entries[0].settings]
+    rows = tuple(
+        (
+            Cell(entry.name),
+            *(
+                Cell(NOTHING if entry.settings[key] is None else shown(entry.settings[key]))
+                for key in keys
+            ),
+        )
+        for entry in found.entries
+    )
+    return Table("", ("run", *keys), rows if keys else ())
+
+
+def pair_table(found: Comparison) -> Table:
+    """Return the pairs that differ."""
+    rows = tuple(
+        (
+            Cell(pair.a.label),
+            Cell(pair.b.label),
+            Cell(
+                metric_gap(found.metric, pair.difference),
+                metric_interval(found.metric, pair.interval),
+            ),
+            Cell(f"{pair.p_adjusted:.2g}", f"{pair.p_value:.2g} alone, {pair.test}"),
+        )
+        for pair in found.pairs
+        if pair.differs
+    )
+    return Table("", ("better", "worse", "difference", "p, by Holm"), rows)
+
+
+def rows_table(found: Comparison) -> Table:
+    """Return how many rows each run had and how many of them were cut, once where all are alike."""
+    splits = list(
+        dict.fromkeys(
+            split
+            for entry in found.entries
+            for record in entry.records
+            for split in record.result.rows
+        )
+    )
+    rows = []
+    for entry in found.entries:
+        cells = []
+        for split in splits:
+            amounts = {record.result.rows.get(split) for record in entry.records}
+            cut = {record.result.truncated.get(split) for record in entry.records} - {0, None}
+            amount = " or ".join(NOTHING if n is None else count(n) for n in amounts)
+            cells.append(Cell(amount, f"{max(filter(None, cut))} truncated" if cut else ""))
+        rows.append((Cell(entry.label), *cells))
+    if len({row[1:] for row in rows}) == 1:
+        rows = [(Cell("every run"), *rows[0][1:])]
+    return Table("Rows of each split", ("", *splits), tuple(rows))
+
+
+def class_table(found: Comparison) -> Table | None:
+    """Return how many rows of the evaluation splits each class has; None where there is none."""
+    record = found.entries[0].records[0]
+    splits = {
+        split: Counter(line.target for line in lines)
+        for split, lines in record.predictions.items()
+        if split in ("train", "validation", "test", found.split)
+    }
+    if record.task not in CHOOSES_CLASSES or len(record.labels) > _MOST_CLASSES:
+        return None
+    rows = tuple(
+        (
+            Cell(label),
+            *(
+                Cell(count(times[label]), percent(times[label] / times.total()))
+                for times in splits.values()
+            ),
+        )
+        for label in record.labels
+    )
+    return Table("Classes", ("", *splits), rows)
+
+
+def _detail(entry: Entry) -> str:
+    seeds = ", ".join(map(str, entry.seeds))
+    what = f"seeds {seeds}" if len(entry.seeds) > 1 else f"seed\N{NO-BREAK SPACE}{seeds}"
+    return what if entry.name == entry.label else f"{entry.name}, {what}"
+
+
+def _cost(found: Comparison, entry: Entry, cost: str) -> Sortable:
+    if cost not in entry.costs:
+        return Sortable(NOTHING)
+    value = entry.costs[cost]
+    front = found.fronts.get(cost, ())
+    beaten = "" if cost not in found.fronts or entry in front else "beaten"
+    return Sortable(_COSTS[cost][1](value), beaten, value)
