@@ -1,0 +1,46 @@
+"""A sweep on a Ray cluster: two nodes, here both on one machine, over one sweep folder."""
+
+import json
+
+import pytest
+
+from loratory.experiments.sweep import Effort, sweep
+from loratory.recipe.load import load_recipe
+from loratory.runs.log import read_events
+
+TRIAL_BEGUN = 4  # Optuna's number for it
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore")  # Ray's own, of sockets and of its future
+def test_two_nodes_share_the_trials_and_do_each_once(sweep_recipe, tmp_path):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    recipe = load_recipe(sweep_recipe("  values: {method.r: [2, 4, 6, 8]}\n", "ray"))
+    alone = sweep(recipe, out=tmp_path / "alone").result
+    memory = 100 * 2**20
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": memory}
+    )
+    try:
+        cluster.add_node(num_cpus=1, object_store_memory=memory)
+        ray.init(address=cluster.address, log_to_driver=False)
+        shared = sweep(recipe, out=tmp_path / "shared", effort=Effort(workers=2, on="ray")).result
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+    def values(result):
+        return [(trial["settings"], trial["value"], trial["state"]) for trial in result["trials"]]
+
+    assert values(shared) == values(alone)
+    for trial in shared["trials"]:
+        run = tmp_path / "shared" / trial["run"]
+        steps = [e["step"] for e in read_events(run / "log.jsonl") if e["event"] == "step"]
+        assert steps == [1, 2, 3, 4, 5, 6]
+    # Each worker takes the one processor of a node, so two workers are two nodes.
+    journal = (tmp_path / "shared" / "journal.log").read_text().splitlines()
+    entries = [json.loads(line) for line in journal]
+    assert len({e["worker_id"] for e in entries if e["op_code"] == TRIAL_BEGUN}) == 2
