@@ -1,0 +1,60 @@
+"""What trackers are told: the log's numbers under the names that people know."""
+
+import math
+
+from loratory.recipe.track import TrackSection
+from loratory.runs.folder import RunFolder
+from loratory.track.points import Point, points_of, run_card, summary_of, unseen
+
+
+def event(name, step, **values):
+    return {"event": name, "step": step, "time": 9.0, "attempt": 1, **values}
+
+
+def test_steps_and_evaluations_become_points():
+    step = event("step", 3, epoch=0.5, tokens=80, seconds=2.0, rows=4, **{"train/loss": 0.7})
+    scores = {"eval/accuracy": 0.8, "seconds": 1.0, "tokens": 9}
+    events = [
+        event("start", 0, rows={}),
+        step,
+        event("evaluation", 3, split="validation", **scores),
+        event("evaluation", 3, split="test", **scores),
+        event("checkpoint", 3),
+    ]
+    train = {"train/loss": 0.7, "train/tokens_per_second": 40.0, "train/epoch": 0.5}
+    assert points_of(events) == [
+        Point(3, 9.0, train),
+        Point(3, 9.0, {"eval/accuracy": 0.8}),
+        Point(3, 9.0, {"test/accuracy": 0.8}),
+    ]
+
+
+def test_a_number_that_is_none_is_left_out():
+    values = {"train/loss": math.nan, "train/grad_norm": None, "train/learning_rate": math.inf}
+    assert points_of([event("step", 1, tokens=1, seconds=0.0, **values)]) == []
+
+
+def test_what_was_seen_of_a_step_is_not_told_again():
+    latest = {}
+    points = [Point(1, 0.0, {"a": 1.0}), Point(2, 0.0, {"a": 2.0, "b": 2.0})]
+    assert unseen(points, latest) == points
+    again = [Point(2, 5.0, {"a": 2.0, "c": 3.0}), Point(1, 5.0, {"b": 0.0})]
+    assert unseen(again, latest) == [Point(2, 5.0, {"c": 3.0})]
+
+
+def test_the_summary_holds_the_result():
+    result = {"metrics": {"accuracy": 0.9, "f1": None}, "seconds": 2.0, "best_step": 3}
+    expected = {"result/accuracy": 0.9, "result/seconds": 2.0, "result/best_step": 3.0}
+    assert summary_of(result) == expected
+
+
+def test_the_card_names_the_run_and_its_settings(film_run):
+    folder = RunFolder(film_run)
+    card = run_card(folder, TrackSection(project="films"))
+    assert (card.name, card.project) == (film_run.name, "films")
+    assert card.folder == film_run.resolve().parent / "track"
+    assert (card.flat_config["method.r"], card.flat_config["seed"]) == (4, 0)
+    assert not [name for name in card.flat_config if name.startswith("track")]
+    assert {"base", "start", "train data"} <= card.digests.keys()
+    assert all(len(tag) <= 64 for tag in card.tags)
+    assert run_card(folder, TrackSection()).id == card.id
