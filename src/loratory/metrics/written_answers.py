@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from loratory.metrics.bleu import bleu_1, corpus_bleu_1
-from loratory.metrics.classification import Floats
 from loratory.metrics.intervals import mean_intervals, sum_intervals
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.questions import right_answers
-from loratory.metrics.squad import Flags, SquadRows, Version, normalised, score_rows
+from loratory.metrics.questions import Part, right_answers
+from loratory.metrics.squad import Version, normalised, score_rows
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,6 @@ def evaluate_written_answers(predictions: Sequence[Prediction], *, phrase: str) 
     """
     golds = right_answers(predictions)
     texts = {line.id: line.prediction for line in predictions}
-    version: Version = "1.1" if all(golds.values()) else "2.0"
-    rows = score_rows(golds, texts, version=version)
-    declined = np.array([_says(text, phrase) for text in texts.values()])
     metrics: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     bleu = None
@@ -58,9 +54,9 @@ def evaluate_written_answers(predictions: Sequence[Prediction], *, phrase: str) 
         bleu = corpus_bleu_1([texts[id_] for id_ in answerable], [golds[id_] for id_ in answerable])
         metrics["bleu_1"] = bleu.score
         intervals |= sum_intervals(bleu.statistics, lambda sums: {"bleu_1": bleu_1(sums)})
-    for part in _parts(rows, declined):
-        metrics |= {name: float(values.mean()) for name, values in part.items()}
-        intervals |= mean_intervals(part)
+    for part in written_parts(predictions, phrase=phrase):
+        metrics |= {name: float(values.mean()) for name, values in part.values.items()}
+        intervals |= mean_intervals(part.values)
     return WrittenScores(
         metrics=metrics,
         intervals=intervals,
@@ -74,22 +70,32 @@ def evaluate_written_answers(predictions: Sequence[Prediction], *, phrase: str) 
     )
 
 
-def _parts(rows: SquadRows, declined: Flags) -> list[dict[str, Floats]]:
-    """Return the values of each metric, of the answerable questions and of the others."""
+def written_parts(predictions: Sequence[Prediction], *, phrase: str) -> list[Part]:
+    """Return the metrics of the answerable questions, but for BLEU, and of the others.
+
+    A part without a question is left out.
+
+    Raises:
+        DataError: as `evaluate_written_answers`.
+    """
+    golds = right_answers(predictions)
+    texts = {line.id: line.prediction for line in predictions}
+    version: Version = "1.1" if all(golds.values()) else "2.0"
+    rows = score_rows(golds, texts, version=version)
+    declined = np.array([_says(text, phrase) for text in texts.values()])
     some, none = rows.answerable, ~rows.answerable
-    parts: list[dict[str, Floats]] = []
+    parts = []
     if some.any():
         # Where the phrase is the very answer that the context gives, it is no mistake.
         wrongly = declined & (rows.exact_match == 0)
-        parts.append(
-            {
-                "exact_match": rows.exact_match[some],
-                "f1": rows.f1[some],
-                "false_no_answer": wrongly[some].astype(np.float64),
-            }
-        )
+        values = {
+            "exact_match": rows.exact_match[some],
+            "f1": rows.f1[some],
+            "false_no_answer": wrongly[some].astype(np.float64),
+        }
+        parts.append(Part(some, values))
     if none.any():
-        parts.append({"no_answer_accuracy": declined[none].astype(np.float64)})
+        parts.append(Part(none, {"no_answer_accuracy": declined[none].astype(np.float64)}))
     return parts
 
 
