@@ -1,0 +1,136 @@
+"""A teacher: a finished run, or a base as it is, that tells the classes of a student's task."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from loratory.data.rows import Row
+from loratory.errors import ConfigError, RunError
+from loratory.inference.tuned import Tuned, load_run, untrained
+from loratory.models.load import base_digest
+from loratory.models.source import base_source
+from loratory.recipe.load import load_recipe
+from loratory.recipe.schema import LabelWordsTask, NoMethod, Recipe, task_labels
+from loratory.runs.folder import RunFolder
+from loratory.runs.json_files import read_json
+from loratory.runs.manifest import MANIFEST
+from loratory.runs.published import open_published
+from loratory.train.compute import Compute
+
+_LEAST = torch.finfo(torch.float32).tiny  # a class that the teacher rules out stays finite
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A teacher that is there, whole, and has the student's classes; it is loaded when asked."""
+
+    name: str
+    labels: tuple[str, ...]
+    """In the student's order."""
+
+    digest: str
+    """sha256 of all that its answers follow from."""
+
+    load: Callable[[Compute], Tuned]
+    """Loads it, to compute where the student does."""
+
+    def log_probabilities(self, rows: Sequence[Row], compute: Compute) -> torch.Tensor:
+        """Return log p of each class for each row, `[rows, classes]`, in float32.
+
+        The teacher computes in float32, whatever it was trained in.
+
+        Raises:
+            DataError: it cannot read a row.
+        """
+        lines = self.load(compute).predict_rows(rows)
+        torch.set_num_threads(compute.threads)
+        said = [[line.scores[label] for label in self.labels] for line in lines]
+        return torch.tensor(said, dtype=torch.float32).clamp(min=_LEAST).log()
+
+
+def open_teacher(name: str, recipe: Recipe) -> Teacher:
+    """Return the teacher called `name` for the student that a completed recipe describes.
+
+    Raises:
+        ConfigError: it does not tell the student's classes (CFG-TEACHER).
+        RunError: there is no such run, it has not finished, or it is damaged.
+        ModelError, ResourceError, SecurityError: there is no such base.
+    """
+    folder = RunFolder(Path(name))
+    labels = task_labels(recipe.task) or ()
+    if folder.recipe.is_file():
+        return _run_as_teacher(folder, labels)
+    if isinstance(recipe.task, LabelWordsTask):
+        as_it_is = recipe.model_copy(
+            update={"base": name, "method": NoMethod(), "distillation": None}
+        )
+        return Teacher(
+            name,
+            labels,
+            _digest(base_digest(base_source(name).folder), recipe.task.model_dump_json()),
+            lambda compute: untrained(_computing(as_it_is, compute)),
+        )
+    if (folder.path / "config.json").is_file():
+        raise ConfigError(
+            "CFG-TEACHER",
+            "a base as it is has no head for these classes",
+            at="distillation.teacher",
+            got=name,
+            expected="the folder of a finished run of task classify or label_words",
+            fix="tune the base first and name that run; with task label_words a base can teach",
+        )
+    RunFolder.open(folder.path)  # says what is wrong with it
+    raise AssertionError(name)
+
+
+def _run_as_teacher(folder: RunFolder, labels: Sequence[str]) -> Teacher:
+    taught = load_recipe(folder.recipe)
+    theirs = task_labels(taught.task)
+    if theirs is None or {*theirs} != {*labels}:
+        raise ConfigError(
+            "CFG-TEACHER",
+            "the teacher does not tell the student's classes",
+            at="distillation.teacher",
+            got=f"task {taught.task.kind}" + (f" of {', '.join(theirs)}" if theirs else ""),
+            expected=f"a run that tells {', '.join(labels)}",
+            fix="name a run with these labels, or set task.labels to the teacher's",
+        )
+    adapter = open_published(folder.adapter)
+    if adapter is None:
+        raise RunError(
+            "RUN-UNFINISHED",
+            "the teacher has not finished its training",
+            at=str(folder.path),
+            fix=f"finish it with `loratory train --resume {folder.path}`",
+        )
+    digest = _digest(
+        (adapter.path / MANIFEST).read_text(encoding="utf-8"),
+        read_json(folder.environment)["digests"]["base"],
+        taught.task.model_dump_json(),
+    )
+    return Teacher(
+        str(folder.path.resolve()),
+        tuple(labels),
+        digest,
+        lambda compute: load_run(folder.path, overrides=_as_student(compute)),
+    )
+
+
+def _as_student(compute: Compute) -> dict[str, object]:
+    return {
+        "training.device": compute.device.type,
+        "training.threads": compute.threads,
+        "training.precision": "float32",
+    }
+
+
+def _computing(recipe: Recipe, compute: Compute) -> Recipe:
+    settings = {key.partition(".")[2]: value for key, value in _as_student(compute).items()}
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=settings)})
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
