@@ -1,0 +1,129 @@
+"""A tuned model from any folder that holds one: a run, or what a run was exported to.
+
+An exported folder says in `exported.json` what kind it is, and holds the run's recipe too, so that
+texts and rows are read as they were in training.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, assert_never, cast, get_args
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from loratory.errors import RunError
+from loratory.inference.shown import read_shown
+from loratory.inference.tuned import Tuned, load_run
+from loratory.methods.none import Nothing
+from loratory.methods.quantised_folder import load_quantised
+from loratory.methods.tensor_file import put_tensors
+from loratory.methods.transformers_folder import stock_name
+from loratory.models.onnx_network import load_onnx, pass_on
+from loratory.recipe.load import load_recipe
+from loratory.recipe.quantization import QuantizationSection
+from loratory.runs.folder import RunFolder
+from loratory.runs.json_files import read_json
+from loratory.tasks.make import make_task, reads_vocabulary
+from loratory.tasks.task import Settling
+from loratory.train.compute import choose_compute
+
+EXPORTED = "exported.json"
+ExportKind = Literal["quantised", "onnx"]
+"""What a run may have been exported to and be opened again from."""
+_ON_PROCESSOR = {"training.precision": "float32", "training.device": "cpu"}
+
+
+def open_model(path: str | Path, *, overrides: Mapping[str, Any] | None = None) -> Tuned:
+    """Return the model in the folder, ready to predict; `overrides` change settings of its recipe.
+
+    Raises:
+        RunError: there is no finished run and nothing that was exported.
+        ModelError, SecurityError: its files cannot be read or trusted.
+    """
+    folder = RunFolder.open(Path(path))
+    kind = export_kind(folder.path)
+    match kind:
+        case None:
+            return load_run(path, overrides=overrides)
+        case "quantised":
+            return _quantised(folder, overrides or {})
+        case "onnx":
+            return _onnx(folder)
+        case _:
+            assert_never(kind)
+
+
+def export_kind(folder: Path) -> ExportKind | None:
+    """Return what the folder's model was exported to; None: it is a run's own.
+
+    Raises:
+        RunError: it is of a kind that is not known here (RUN-FOLDER).
+    """
+    path = folder / EXPORTED
+    if not path.is_file():
+        return None
+    kind = read_json(path).get("kind")
+    if kind not in get_args(ExportKind):
+        raise RunError(
+            "RUN-FOLDER",
+            "the folder holds a model of a kind that is not known here",
+            at=str(path),
+            got=kind,
+            expected=" or ".join(get_args(ExportKind)),
+            fix="open it with the version of Loratory that wrote it",
+        )
+    return cast(ExportKind, kind)
+
+
+def _section(path: Path) -> QuantizationSection:
+    try:
+        form: TypeAdapter[QuantizationSection] = TypeAdapter(QuantizationSection)
+        return form.validate_python(read_json(path).get("quantization"))
+    except ValidationError as error:
+        raise RunError(
+            "RUN-FOLDER",
+            f"it does not say how the model was quantised ({error.error_count()} mistakes)",
+            at=str(path),
+            fix="quantise the run again",
+        ) from None
+
+
+def _quantised(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
+    recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
+    section, words = _section(folder.path / EXPORTED), reads_vocabulary(recipe.task)
+    base, tensors = load_quantised(folder.path, section, language_head=words)
+    network = base.network
+    compute = choose_compute(recipe.training, network.config.hidden_size)
+    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
+    task.attach(network, torch.Generator())
+    for head in task.heads:
+        parameters = dict(network.get_submodule(head).named_parameters(prefix=head))
+        names = {name: stock_name(network, name) for name in parameters}
+        found = {name: tensors[key] for name, key in names.items() if key in tensors}
+        put_tensors(parameters, found, at=folder.path, keys=names)
+    network.requires_grad_(requires_grad=False).eval().move(compute.device, compute.dtype)
+    return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+
+
+def _onnx(folder: RunFolder) -> Tuned:
+    recipe = load_recipe(folder.recipe, _ON_PROCESSOR)
+    base = load_onnx(folder.path, str(read_json(folder.path / EXPORTED).get("sha256")))
+    network = base.network
+    compute = choose_compute(recipe.training, network.config.hidden_size)
+    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
+    task.attach(network, torch.Generator())
+    for head in task.heads:
+        pass_on(network, head)
+    network.requires_grad_(requires_grad=False).eval()
+    return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+
+
+def _ready(tuned: Tuned, folder: RunFolder) -> Tuned:
+    """Return it with what the run chose after training, and what it shows before prompts."""
+    here = {"base": str(folder.path.resolve())}
+    tuned = replace(tuned, recipe=tuned.recipe.model_copy(update=here))
+    tuned = tuned.showing(read_shown(folder.shown, tuned.recipe.task.reads))
+    if isinstance(tuned.task, Settling) and folder.settled.is_file():
+        return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
+    return tuned

@@ -1,0 +1,47 @@
+"""`loratory quantize`: what it prints, what predict makes of the folder, and wrong usage."""
+
+import json
+
+import pytest
+
+
+def test_a_run_is_quantised_and_used(loratory, film_run, tmp_path):
+    out = tmp_path / "small"
+    ran = loratory("quantize", film_run, "--to", "int8", "--out", out, "--rows", "5")
+    assert ran.code == 0
+    assert ran.out.startswith("quantised, weights int8 per output, inputs int8 per token: 6,144")
+    assert "not quantised: 6,624 numbers (wte 5,120" in ran.out
+    assert f"model: {out}" in ran.out
+    said = loratory("predict", out, "lovely and moving", "--json")
+    assert said.code == 0
+    assert json.loads(said.out)["predictions"][0]["prediction"] in {"positive", "negative"}
+    scored = loratory("evaluate", out, "--json")
+    assert json.loads(scored.out)["rows"] == 7
+
+
+def test_json_holds_the_certificate(loratory, film_run, tmp_path):
+    section = "{kind: int4, group_size: 8, activations: int8}"
+    ran = loratory("quantize", film_run, "--to", section, "--out", tmp_path / "small", "--json")
+    certificate = json.loads(ran.out)["certificate"]
+    assert {"max_logit_difference", "metric_difference", "rows", "tolerance"} <= certificate.keys()
+    assert certificate["quantization"]["group_size"] == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--to", "int8"], "CFG-USAGE"),
+        (["--to", "int5", "--out", "small"], "CFG-VALUE"),
+        (["--to", "{kind: int4, group_size: 1}", "--out", "small"], "CFG-VALUE"),
+        (["--out", "small", "--ladder"], "CFG-USAGE"),
+        (["--out", "small", "--rows", "0"], "CFG-USAGE"),
+        (["--out", "small"], "CFG-USAGE"),
+        (["--to", "int4", "--out", "small"], "CFG-RANGE"),
+    ],
+)
+def test_wrong_usage_is_refused(loratory, film_run, arguments, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = loratory("quantize", film_run, *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"error[{code}]" in ran.err
+    assert not (tmp_path / "small").exists()
