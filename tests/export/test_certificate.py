@@ -141,7 +141,7 @@ def test_the_certificate_says_what_was_merged_and_compared(film_run, gpt2_folder
         "method": "lora",
         "base": str(gpt2_folder),
         "base_sha256": environment["digests"]["base"],
-        "settled": {},
+        "settled": {"temperature": 1.0},
     }
     assert (found["split"], found["rows"], found["positions"]) == ("validation", 9, 9)
     assert found["tolerance"] == 2e-5

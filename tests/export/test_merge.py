@@ -23,7 +23,7 @@ from loratory.export import merge
 from loratory.export.merge import merge_run
 from loratory.inference.tuned import load_run
 from loratory.models.load import load_base
-from loratory.models.network import of_texts
+from loratory.models.reading import of_texts
 from loratory.runs.manifest import find_damage
 
 CLOSE = {"rtol": 0, "atol": 2e-5}

@@ -145,7 +145,8 @@ def _stock_logits(model: Any, head: str | None, row: EncodedRow) -> Tensor:
         every = torch.stack([found.start_logits, found.end_logits], -1)[0]
     else:
         every = found.logits[0]
-    read: Tensor = every[list(row.positions)]
+    # From the end: PEFT's models may return what stands before the text too.
+    read: Tensor = every[[place - len(row.tokens) for place in row.positions]]
     return read
 
 
@@ -161,9 +162,6 @@ def compared(
     ours.require(tolerance, of="Loratory", at=at)
     stock = _read_by_transformers(tuned, folder, checked, tolerance=tolerance, at=at)
     before = tuned.evaluate(checked.rows, checked.encoding)
-    metric = tuned.task.main_metric
-    was, now = (found.scores.metrics.get(metric) for found in (before, after))
-    pairs = zip(before.predictions, after.predictions, strict=True)
     return {
         "precision": "float32",
         "split": checked.split,
@@ -176,6 +174,15 @@ def compared(
         "max_logit_difference": ours.greatest,
         "mean_logit_difference": ours.mean,
         "transformers": stock,
+        **scores_apart(tuned.task.main_metric, before, after),
+    }
+
+
+def scores_apart(metric: str, before: Evaluation, after: Evaluation) -> dict[str, Any]:
+    """Return the metric of both, how far apart they are, and how many predictions are others."""
+    was, now = (found.scores.metrics.get(metric) for found in (before, after))
+    pairs = zip(before.predictions, after.predictions, strict=True)
+    return {
         "metric": metric,
         "metric_before": was,
         "metric_after": now,
@@ -184,20 +191,29 @@ def compared(
     }
 
 
+def require_same_tokens(fresh: Tuned, checked: Checked, *, at: str) -> None:
+    """Refuse a tokenizer that makes other tokens of the rows once written and read back.
+
+    Raises:
+        ModelError: MODEL-TOKENIZER.
+    """
+    if fresh.task.encode(checked.rows) != checked.encoding:
+        raise ModelError(
+            "MODEL-TOKENIZER",
+            "the tokenizer, once written and read back, makes other tokens of the rows",
+            at=at,
+            fix="use the run as it is; a tokenizer.json beside the base's weights may help",
+        )
+
+
 def _read_back(tuned: Tuned, folder: Path, checked: Checked) -> tuple[Difference, Evaluation]:
     """Read the folder as a new network of ours; return how far it is off, and how it does."""
     recipe = tuned.recipe.model_copy(update={"base": str(folder), "method": FullMethod()})
     fresh = untrained(recipe)
     load_model(fresh.base.network, folder)
     fresh.base.network.requires_grad_(requires_grad=False).eval()
-    if fresh.task.encode(checked.rows) != checked.encoding:
-        raise ModelError(
-            "MODEL-TOKENIZER",
-            "the tokenizer, once written and read back, makes other tokens of the rows",
-            at=str(tuned.base.source.folder),
-            fix="use the run as it is; a tokenizer.json beside the base's weights may help",
-        )
-    head, most = _head(tuned), tuned.compute.tokens_at_once
+    require_same_tokens(fresh, checked, at=str(tuned.base.source.folder))
+    head, most = head_of(tuned), tuned.compute.tokens_at_once
     found = difference(
         zip(
             logits(tuned.base.network, head, checked.pieces, tokens_at_once=most),
@@ -213,21 +229,11 @@ def _read_by_transformers(
     tuned: Tuned, folder: Path, checked: Checked, *, tolerance: float, at: str
 ) -> dict[str, Any]:
     """Compare with transformers' own class of such a network, where there is one."""
-    network, head = tuned.base.network, _head(tuned)
-    name = stock_class(network)
-    if name is None:
-        why = f"transformers has no class for {network.config.model_type} with this head"
-        return {"class": None, "why": why}
-    model, info = getattr(transformers, name).from_pretrained(
-        folder,
-        dtype=torch.float32,
-        local_files_only=True,
-        use_safetensors=True,
-        output_loading_info=True,
-    )
-    keys = {*info["missing_keys"], *info["unexpected_keys"]}
-    if other := sorted(key for key in keys if not key.startswith(f"{model.base_model_prefix}.")):
-        return {"class": None, "why": f"{name} has another head, which has or lacks {other[0]}"}
+    network, head = tuned.base.network, head_of(tuned)
+    model = stock_model(network, folder)
+    if isinstance(model, str):
+        return {"class": None, "why": model}
+    name = type(model).__name__
     most = tuned.compute.tokens_at_once
     found = difference(
         zip(
@@ -244,6 +250,31 @@ def _read_by_transformers(
     }
 
 
-def _head(tuned: Tuned) -> str | None:
+def not_the_same(reader: str, *, at: str, got: str, expected: str, fix: str) -> NumericsError:
+    """Return the error of an export that its reader computes something else with."""
+    problem = f"{reader} does not compute what the run does; nothing was written"
+    return NumericsError("NUM-EXPORT", problem, at=at, got=got, expected=expected, fix=fix)
+
+
+def stock_model(network: Network, folder: Path, **settings: Any) -> Any:
+    """Return the folder as transformers' own class of such a network reads it, or why none does."""
+    name = stock_class(network)
+    if name is None:
+        return f"transformers has no class for {network.config.model_type} with this head"
+    model, info = getattr(transformers, name).from_pretrained(
+        folder,
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        **settings,
+    )
+    keys = {*info["missing_keys"], *info["unexpected_keys"]}
+    if other := sorted(key for key in keys if not key.startswith(f"{model.base_model_prefix}.")):
+        return f"{name} has another head, which has or lacks {other[0]}"
+    return model
+
+
+def head_of(tuned: Tuned) -> str | None:
     """Return the name of the task's head; None where that is the base's own words."""
     return next(iter(tuned.task.heads), None)

@@ -14,11 +14,12 @@ from typing import Any
 
 from loratory.data.load import load_file
 from loratory.data.rows import AnyRow
-from loratory.errors import DataError, ResourceError, RunError
+from loratory.errors import ConfigError, DataError, ResourceError, RunError
 from loratory.export.certificate import TOLERANCE, Checked, compared, compared_rows
 from loratory.export.reading import how_to_read
 from loratory.inference.tuned import Tuned, load_run
 from loratory.methods.transformers_folder import save_model
+from loratory.metrics.temperature import TEMPERATURE
 from loratory.models.load import Base
 from loratory.recipe.schema import ClassifyTask, task_labels
 from loratory.runs.atomic import disk_errors
@@ -66,10 +67,11 @@ def merge_run(
         DataError, ResourceError: there are no rows to compare on, or no room on the disk.
     """
     target = out.resolve()
-    _require_free(target)
+    require_free(target)
     tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
-    plain = _folded(tuned)
-    checked = _checked(tuned, file, rows)
+    refuse_rounded(tuned, run)
+    plain = folded(tuned)
+    checked = checked_rows(tuned, file, rows)
     certificate: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
@@ -77,7 +79,7 @@ def merge_run(
         # What is compared is read back from the folder, and needs the room.
         plain.network.to("meta")
         found = compared(tuned, folder, checked, tolerance=tolerance, at=str(out))
-        certificate.update(parse_json(json_text({**_reference(tuned, run), **found})))
+        certificate.update(parse_json(json_text({**reference(tuned, run), **found})))
         write_json(folder / CERTIFICATE, certificate)
 
     size = sum(p.numel() for p in plain.network.parameters()) * _FLOAT_BYTES
@@ -87,8 +89,23 @@ def merge_run(
     return Merged(out, certificate, checked.encoding.notes)
 
 
-def _require_free(out: Path) -> None:
-    """Refuse to write where something is: the folder itself, or what stands beside it meanwhile."""
+def refuse_rounded(tuned: Tuned, run: Path) -> None:
+    """Refuse a run that was trained for whole numbers (CFG-MERGE): a plain model does not round."""
+    if tuned.rounded is not None:
+        raise ConfigError(
+            "CFG-MERGE",
+            "the run was trained for whole numbers, and a plain model does not round",
+            at=str(run),
+            fix=f"write it as it was trained: loratory quantize {run} --out DIR",
+        )
+
+
+def require_free(out: Path) -> None:
+    """Refuse to write where something is: the folder itself, or what stands beside it meanwhile.
+
+    Raises:
+        RunError: RUN-EXISTS.
+    """
     with disk_errors(out):
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             raise RunError(
@@ -107,8 +124,12 @@ def _require_free(out: Path) -> None:
             )
 
 
-def _folded(tuned: Tuned) -> Base:
-    """Return a copy of the base, the method in its plain layers, with what stock classes need."""
+def folded(tuned: Tuned) -> Base:
+    """Return a copy of the base, the method in its plain layers, with what stock classes need.
+
+    Raises:
+        ConfigError: CFG-MERGE, the method is more than other weights for the base's layers.
+    """
     base = replace(
         tuned.base,
         network=copy.deepcopy(tuned.base.network),
@@ -128,8 +149,20 @@ def _folded(tuned: Tuned) -> Base:
     return base
 
 
-def _checked(tuned: Tuned, file: Path | None, most: int) -> Checked:
-    split, rows = _rows(tuned, file)
+_SPLITS = ("validation", "test", "train")
+
+
+def checked_rows(
+    tuned: Tuned, file: Path | None, most: int, *, splits: Sequence[str] = _SPLITS
+) -> Checked:
+    """Return at most so many rows to compare models on, of a `file` or of the run.
+
+    Of the run's they are from the first of the splits that it has.
+
+    Raises:
+        DataError, ResourceError: there are none to be had.
+    """
+    split, rows = _rows(tuned, file, splits)
     # From all over the split, since rows of one class may stand together.
     count = min(most, len(rows))
     chosen = [rows[number * len(rows) // count] for number in range(count)]
@@ -137,7 +170,7 @@ def _checked(tuned: Tuned, file: Path | None, most: int) -> Checked:
     return Checked(split, chosen, encoding, compared_rows(tuned.task, encoding))
 
 
-def _rows(tuned: Tuned, file: Path | None) -> tuple[str, Sequence[AnyRow]]:
+def _rows(tuned: Tuned, file: Path | None, splits: Sequence[str]) -> tuple[str, Sequence[AnyRow]]:
     recipe = tuned.recipe
     if file is not None:
         dataset = load_file(str(file), recipe.data, recipe.task.reads, task_labels(recipe.task))
@@ -154,13 +187,14 @@ def _rows(tuned: Tuned, file: Path | None) -> tuple[str, Sequence[AnyRow]]:
             expected=error.expected,
             fix=f"{error.fix}; or give rows like them with --file",
         ) from None
-    split = next(name for name in ("validation", "test", "train") if name in dataset.splits)
+    split = next(name for name in splits if name in dataset.splits)
     return split, dataset.rows(split)
 
 
-def _reference(tuned: Tuned, run: Path) -> dict[str, Any]:
+def reference(tuned: Tuned, run: Path) -> dict[str, Any]:
     """Return what was merged, with what, and how the result is to be read."""
     recipe, folder = tuned.recipe, RunFolder.open(run)
+    settled = read_json(folder.settled) if folder.settled.is_file() else {}
     return {
         "reference": {
             "run": str(run.absolute()),
@@ -169,8 +203,16 @@ def _reference(tuned: Tuned, run: Path) -> dict[str, Any]:
             "method": tuned.method.kind,
             "base": recipe.base,
             "base_sha256": tuned.base.digest,
-            "settled": read_json(folder.settled) if folder.settled.is_file() else {},
+            "settled": settled,
         },
         "versions": environment()["versions"],
-        "how_to_read": how_to_read(recipe.task, tuned.base.tokenizer),
+        "how_to_read": how_to_read(recipe.task, tuned.base.tokenizer) + _temperature_words(settled),
     }
+
+
+def _temperature_words(settled: dict[str, float]) -> str:
+    """Return what a reader of probabilities must do to the logits, if anything."""
+    temperature = settled.get(TEMPERATURE, 1.0)
+    if temperature == 1:
+        return ""
+    return f" Divide the classes' scores by {temperature:.6g} before softmax, as the run does."

@@ -1,18 +1,40 @@
 """How a merged model is to be read, in words: what must be given to it, and what its logits say."""
 
-from typing import assert_never
+import shutil
+from pathlib import Path
+from typing import Any, assert_never
 
 from transformers import PreTrainedTokenizerBase
 
+from loratory.inference.opened import EXPORTED, ExportKind
+from loratory.recipe.load import dump_recipe
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
+    PreferenceTask,
+    Recipe,
     SpanQATask,
     TaskSection,
     TextTask,
+    WordProblemTask,
     WrittenQATask,
 )
+from loratory.runs.atomic import write_file
+from loratory.runs.folder import RunFolder
+from loratory.runs.json_files import write_json
 from loratory.tasks.tokens import beginning, token_ids
+
+
+def save_reading(
+    recipe: Recipe, run: Path, folder: Path, *, kind: ExportKind, **further: Any
+) -> None:
+    """Write what the folder is, and all that texts are read by as the run reads them."""
+    source = RunFolder.open(run)
+    write_file(folder / source.recipe.name, dump_recipe(recipe))
+    for path in (source.settled, source.shown):
+        if path.is_file():
+            shutil.copyfile(path, folder / path.name)
+    write_json(folder / EXPORTED, {"kind": kind, **further})
 
 
 def how_to_read(section: TaskSection, tokenizer: PreTrainedTokenizerBase) -> str:
@@ -42,7 +64,12 @@ def _task_words(section: TaskSection) -> str:
                 f"Context and question stand in the prompt {section.template!r}; the answer "
                 "follows, up to the end-of-text token."
             )
-        case TextTask():
+        case WordProblemTask():
+            written = (
+                "steps and answer follow" if section.writes == "steps" else "the answer follows"
+            )
+            return f"The problem stands in a prompt; {written}, up to the end-of-text token."
+        case TextTask() | PreferenceTask():
             return "The logits are those of the next token."
         case _:
             assert_never(section)

@@ -1,0 +1,218 @@
+"""A run as one ONNX file, if onnxruntime computes with it what the run does.
+
+    run ─► float32 ─► fold ─► graph ─► [int8] ─► folder ─► read back, compared ─► published
+
+Compared is what onnxruntime makes of the file: in float32 by logits, in int8 by predictions.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from loratory.errors import ConfigError
+from loratory.export.certificate import (
+    TOLERANCE_IS,
+    Checked,
+    Difference,
+    difference,
+    head_of,
+    logits,
+    not_the_same,
+    require_same_tokens,
+    scores_apart,
+    stock_model,
+)
+from loratory.export.merge import (
+    CERTIFICATE,
+    Merged,
+    checked_rows,
+    folded,
+    reference,
+    refuse_rounded,
+    require_free,
+)
+from loratory.export.onnx_graph import Graph, Reads, round_graph, write_graph
+from loratory.export.reading import save_reading
+from loratory.inference.opened import open_model
+from loratory.inference.tuned import Tuned, load_run
+from loratory.methods.transformers_folder import save_config, save_model
+from loratory.models.load import Base
+from loratory.models.onnx_file import file_sha256, require_onnx
+from loratory.models.onnx_network import FILE
+from loratory.models.recurrent import RecurrentConfig
+from loratory.recipe.schema import PreferenceTask, TextTask
+from loratory.runs.atomic import disk_errors
+from loratory.runs.json_files import json_text, parse_json, write_json
+from loratory.runs.published import publish_folder
+
+OnnxKind = Literal["onnx", "onnx-int8"]
+TOLERANCE = 1e-4
+LEAST_AGREEMENT = 0.97
+AGREEMENT_IS = "the share of predictions that may be others"
+_FLOAT_BYTES = 4
+# Protobuf counts a message's bytes in 31 bits.
+_MOST_BYTES = 2**31 - 2**20
+
+
+def export_onnx(
+    run: Path, out: Path, *, kind: OnnxKind, rows: int, file: Path | None = None
+) -> Merged:
+    """Write the run's model to `out` as one file that onnxruntime computes, with its tokenizer.
+
+    It is compared on `rows` of the run's validation rows (test or training rows where there are
+    none), or of a `file` like them: in float32 by its logits, in int8 by its predictions.
+
+    Raises:
+        ConfigError: the method cannot be merged (CFG-MERGE), the task or the base cannot be
+            exported so (CFG-EXPORT), a package is not installed (CFG-EXTRA).
+        NumericsError: NUM-EXPORT, it differs by more than the tolerance; nothing was written.
+        RunError: there is no such finished run, or `out` is not an empty folder (RUN-EXISTS).
+        DataError, ResourceError: there are no rows to compare on, or no room on the disk.
+    """
+    require_onnx()
+    target = out.resolve()
+    require_free(target)
+    tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
+    refuse_rounded(tuned, run)
+    _refuse_writers(tuned, run)
+    plain = folded(tuned)
+    size = _size(plain, run)
+    checked = checked_rows(tuned, file, rows)
+    certificate: dict[str, Any] = {}
+
+    def fill(folder: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            whole = Path(place) / FILE
+            _write_graph(plain, head_of(tuned), whole, run)
+            if kind == "onnx":
+                whole.rename(folder / FILE)
+            else:
+                round_graph(whole, folder / FILE)
+        save_config(plain, plain.network.config, folder)
+        digest = file_sha256(folder / FILE)
+        save_reading(tuned.recipe, run, folder, kind="onnx", precision=kind, sha256=digest)
+        certificate.update(reference(tuned, run))
+        certificate["versions"] |= _runtime_versions()
+        certificate.update(_compared(tuned, folder, checked, kind, at=str(out)))
+        certificate.update(_sizes(folder / FILE, size))
+        certificate.update(parse_json(json_text(certificate)))
+        write_json(folder / CERTIFICATE, certificate)
+
+    with disk_errors(out):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    publish_folder(target, fill, info={"kind": kind}, expected_bytes=2 * size)
+    return Merged(out, certificate, checked.encoding.notes)
+
+
+def _refuse_writers(tuned: Tuned, run: Path) -> None:
+    """Refuse what the graph is not made for: tasks that write, and recurrent networks."""
+    if tuned.task.writing is not None or isinstance(tuned.recipe.task, PreferenceTask):
+        what = f"a model of task {tuned.recipe.task.kind} writes, and the file keeps no past"
+        raise _not_exported(what, run)
+    if isinstance(tuned.base.network.config, RecurrentConfig):
+        raise _not_exported("a recurrent network over packed texts has no graph", run)
+
+
+def _size(plain: Base, run: Path) -> int:
+    """Return the weights' bytes in float32; refuse more than one file may have (CFG-EXPORT)."""
+    size = sum(parameter.numel() for parameter in plain.network.parameters()) * _FLOAT_BYTES
+    if size > _MOST_BYTES:
+        problem = f"its weights take {size:,} bytes, and one file may have {_MOST_BYTES:,}"
+        raise _not_exported(problem, run)
+    return size
+
+
+def _not_exported(why: str, run: Path) -> ConfigError:
+    return ConfigError(
+        "CFG-EXPORT",
+        f"the run cannot be exported to ONNX: {why}",
+        at=str(run),
+        fix=f"use the run as it is, or loratory export {run} --to transformers --out DIR",
+    )
+
+
+def _write_graph(plain: Base, head: str | None, path: Path, run: Path) -> None:
+    """Write the merged network, as transformers' own class reads it, as an ONNX file."""
+    reads: Reads = "words" if head is None else "spans" if head == "qa_outputs" else "last"
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        save_model(plain, Path(folder))
+        model = stock_model(plain.network, Path(folder), attn_implementation="eager")
+    if isinstance(model, str):
+        raise _not_exported(model, run)
+    model.requires_grad_(requires_grad=False)
+    layer = model.get_output_embeddings() if head is None else model.get_submodule(head)
+    backbone = model.get_submodule(model.base_model_prefix)
+    write_graph(Graph(backbone, layer, reads), path, positions=plain.positions)
+
+
+def _compared(
+    tuned: Tuned, folder: Path, checked: Checked, kind: OnnxKind, *, at: str
+) -> dict[str, Any]:
+    """Return what the certificate says once the folder is opened again and asked the same.
+
+    Raises:
+        NumericsError: NUM-EXPORT.
+    """
+    shipped, head = open_model(folder), head_of(tuned)
+    require_same_tokens(shipped, checked, at=str(tuned.base.source.folder))
+    most = tuned.compute.tokens_at_once
+    ours, theirs = (
+        list(logits(each.base.network, head, checked.pieces, tokens_at_once=most))
+        for each in (tuned, shipped)
+    )
+    apart = difference(zip(ours, theirs, strict=True))
+    before, after = (each.evaluate(checked.rows, checked.encoding) for each in (tuned, shipped))
+    scores = scores_apart(tuned.task.main_metric, before, after)
+    if isinstance(tuned.recipe.task, TextTask):
+        pairs = zip(ours, theirs, strict=True)
+        alike = torch.cat([one.argmax(-1) == other.argmax(-1) for one, other in pairs])
+        same = float(alike.double().mean())
+    else:
+        same = 1 - scores["changed_predictions"] / len(checked.rows)
+    whole = kind == "onnx"
+    _require(apart, same, kind, at=at)
+    return {
+        "precision": "float32" if whole else "int8",
+        "split": checked.split,
+        "rows": len(checked.rows),
+        "positions": apart.positions,
+        "tolerance": TOLERANCE if whole else round(1 - LEAST_AGREEMENT, 6),
+        "tolerance_is": TOLERANCE_IS if whole else AGREEMENT_IS,
+        "largest_logit": apart.largest_logit,
+        "max_logit_difference": apart.greatest,
+        "mean_logit_difference": apart.mean,
+        "equal_predictions": same,
+        **scores,
+    }
+
+
+def _require(apart: Difference, same: float, kind: OnnxKind, *, at: str) -> None:
+    """Refuse a file that does not compute what the run does, as near as its numbers allow."""
+    allowed = apart.allowed(TOLERANCE)
+    match kind:
+        case "onnx":
+            if apart.greatest <= allowed:
+                return
+            got = f"a logit that differs by {apart.greatest:.3g}"
+            expected = f"at most {allowed:.3g} (tolerance {TOLERANCE:g}, {TOLERANCE_IS})"
+            fix = "use the run as it is, or export it to transformers"
+        case "onnx-int8":
+            if same >= LEAST_AGREEMENT and apart.greatest < float("inf"):
+                return
+            got, expected = f"{same:.1%} equal predictions", f"at least {LEAST_AGREEMENT:.0%}"
+            fix = "export it with --to onnx, or compare on more rows (--rows)"
+    raise not_the_same("onnxruntime", at=at, got=got, expected=expected, fix=fix)
+
+
+def _sizes(path: Path, whole: int) -> dict[str, Any]:
+    size = path.stat().st_size
+    return {"bytes": size, "float32_bytes": whole, "share_of_float32": size / whole}
+
+
+def _runtime_versions() -> dict[str, str]:
+    import onnx
+    import onnxruntime
+
+    return {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
