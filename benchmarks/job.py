@@ -69,14 +69,20 @@ def write_job(
 
 
 def write_tokens(folder: Path, rows: Sequence[EncodedRow]) -> None:
-    """Write `tokens.jsonl`: of each row its tokens, where it is read, and what is to be there."""
-    lines = [
-        {"tokens": row.tokens, "positions": row.positions, "targets": row.targets} for row in rows
-    ]
+    """Write `tokens.jsonl`: of each row its tokens, where it is read, and what is to be there.
+
+    Of a pair, the chosen answer's, with the rejected one's beside it.
+    """
+    lines = [_as_line(row) for row in rows]
     (folder / TOKENS).write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
 
 
-def read_tokens(folder: Path) -> list[dict[str, list[int]]]:
+def _as_line(row: EncodedRow) -> dict[str, Any]:
+    line = {"tokens": row.tokens, "positions": row.positions, "targets": row.targets}
+    return line if not row.beside else {**line, "beside": [_as_line(text) for text in row.beside]}
+
+
+def read_tokens(folder: Path) -> list[dict[str, Any]]:
     """Return what `write_tokens` wrote."""
     lines = (folder / TOKENS).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]

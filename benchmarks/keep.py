@@ -66,7 +66,7 @@ def run_summary(run: Path) -> dict[str, Any]:
 def summary_name(summary: dict[str, Any]) -> str:
     """Return a name that says recipe, base, training rows and seed."""
     recipe, rows = summary["recipe"], summary["result"]["rows"]["train"]
-    base = Path(recipe["base"]).name
+    base = Path(summary["result"]["base"]).name.replace(" ", "-")
     return f"{recipe['name']}-{base}-{rows}-seed{recipe['seed']}"
 
 

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import ladder
 from benchmarks.equal_footing import tables
+from benchmarks.film_reviews_page import section as film_reviews
 from benchmarks.keep import KEPT
+from benchmarks.student import section as student_section
+from benchmarks.sweeps import tables as sweep_tables
 from loratory.runs.json_files import read_json
 
 PAGE = KEPT.parent / "results.md"
@@ -26,6 +30,8 @@ SHOWN = {
     "span_qa": ("exact_match", "f1", "has_answer_f1", "no_answer_accuracy"),
     "written_qa": ("bleu_1", "exact_match", "f1", "false_no_answer", "no_answer_accuracy"),
     "text": ("perplexity", "bits_per_byte"),
+    "word_problem": ("accuracy", "answered"),
+    "preference": ("rewards/accuracies", "rewards/margins", "ranking_accuracy"),
 }
 """The metrics of each task that the page shows, of those that a run has."""
 
@@ -83,6 +89,15 @@ _EQUAL = """\
 Every method with the same rows, steps, batches and seeds, and a learning rate usual for it, by
 `python -m benchmarks.equal_footing` from [recipes/methods](../recipes/methods). What each trains:
 [methods.md](methods.md).
+"""
+_SWEPT = """\
+Each by `loratory sweep sweeps/NAME` from [recipes/sweeps](../recipes/sweeps), and kept by
+`python -m benchmarks.sweeps SWEEP`. The best checkpoint is that of the validation rows that it is
+scored on, the last one was not chosen. Points with a letter in common cannot be told apart.
+"""
+_LADDER = """\
+From the base down to int4, by `python -m benchmarks.ladder`: differences are paired, to the run in
+float32, with McNemar's exact test. How each is made: [quantization.md](quantization.md).
 """
 _PLAIN = {"bleu_1", "perplexity"}
 _SCORES = (
@@ -178,8 +193,13 @@ def page(runs: Sequence[KeptRun]) -> str:
             parts.append(f"## {task}\n\nWhat it does: [{task}](tasks/{task}.md).\n")
             parts.append(_table(_SCORES, [row for group in seeds for row in _scores(group)]))
             parts.append(_table(_COSTS, map(_costs, seeds)))
-    if equal := tables():
-        parts.append(f"## Methods on equal terms\n\n{_EQUAL}\n{equal}")
+    tabled = {
+        f"## Methods on equal terms\n\n{_EQUAL}": tables(),
+        f"## Sweeps\n\n{_SWEPT}": sweep_tables(),
+        f"## What to ship\n\n{_LADDER}": ladder.tables(),
+    }
+    parts += [f"{about}\n{found}" for about, found in tabled.items() if found]
+    parts += [section for section in (film_reviews(), student_section()) if section]
     return "\n".join(parts)
 
 

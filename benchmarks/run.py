@@ -22,9 +22,13 @@ from benchmarks.workloads.classification import CLASSIFICATION
 from benchmarks.workloads.generation import GENERATION
 from benchmarks.workloads.int8 import CLASSIFICATION_INT8, PREDICTION_INT8
 from benchmarks.workloads.label_words import LABEL_WORDS
+from benchmarks.workloads.onnx import PREDICTION_ONNX
 from benchmarks.workloads.prediction import PREDICTION
+from benchmarks.workloads.preference import PREFERENCE
 from benchmarks.workloads.prefix_cache import PREFIX_CACHE
+from benchmarks.workloads.prompting import PROMPTING
 from benchmarks.workloads.span_qa import SPAN_QA
+from benchmarks.workloads.sweep import SWEEP
 from benchmarks.workloads.written_qa import WRITTEN_QA
 from loratory.errors import LoratoryError
 from loratory.models.load import read_config
@@ -43,8 +47,12 @@ WORKLOADS = {
         WRITTEN_QA,
         PREDICTION,
         PREDICTION_INT8,
+        PREDICTION_ONNX,
         GENERATION,
         PREFIX_CACHE,
+        SWEEP,
+        PREFERENCE,
+        PROMPTING,
     )
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.limit import Work
 
-OURS, PEER = "Loratory", "peer"
+OURS, PEER, AUTO = "Loratory", "peer", "Loratory, auto"
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,10 @@ class Workload:
     """Most by which what the sides compute may differ."""
 
     def sides(self, precision: str) -> dict[str, Side]:
-        """Return the sides by their names; those beside only where `precision` is another one."""
-        beside = {} if precision == "float32" else self.beside
+        """Return the sides by their names; that in `precision` only where it is another one."""
+        same = {AUTO} if precision == "float32" else set()
+        beside = {name: side for name, side in self.beside.items() if name not in same}
         return {OURS: self.ours, PEER: self.theirs, **beside}
-
-
-AUTO = "Loratory, auto"
 
 
 def in_auto(side: Side) -> dict[str, Side]:

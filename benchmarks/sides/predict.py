@@ -1,4 +1,4 @@
-"""Loratory predicts: a finished run's classes of texts."""
+"""Loratory predicts: the classes of texts, by a finished run or what it was exported to."""
 
 import json
 import time
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchmarks.job import CHECKED_ROWS
 from benchmarks.sides.serve import Answer, serve
-from loratory.inference.tuned import Tuned, load_run
+from loratory.inference.opened import open_model
+from loratory.inference.tuned import Tuned
 from loratory.runs.environment import peak_memory_mb
 
 RUN, TEXTS = "run", "texts.json"
@@ -41,7 +42,7 @@ class Timed:
 def _loaded(folder: Path, settings: Sequence[str]) -> tuple[Tuned, list[str]]:
     given = dict(setting.split("=", 1) for setting in settings)
     texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))["ours"]
-    return load_run(folder / RUN, overrides=given), texts
+    return open_model(folder / RUN, overrides=given), texts
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ from benchmarks.job import CHECKED_ROWS, from_check, job_recipe
 from benchmarks.sides.serve import Answer, serve
 from loratory import pipeline
 from loratory.batching.flat import flatten
-from loratory.inference.tuned import untrained
+from loratory.batching.rows import EncodedRow
+from loratory.data.rows import Dataset
+from loratory.inference.references import read_by_reference
+from loratory.inference.tuned import Tuned, untrained
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.tasks.given import given_rows
@@ -21,14 +24,23 @@ from loratory.tasks.given import given_rows
 
 @torch.inference_mode()
 def check(folder: Path, settings: Sequence[str]) -> list[float]:
-    """Return the loss of the first rows."""
+    """Return the loss of the first rows; of pairs also the answers' log-probability of a token."""
     recipe, dataset = given_rows(from_check(folder, job_recipe(folder, settings)))
     tuned = untrained(recipe)
     network, task = tuned.base.network.eval(), tuned.task
-    rows = task.encode(dataset.rows("train")).rows[:CHECKED_ROWS]
+    rows = first_rows(tuned, dataset)
     batch = flatten(rows, network.device, shared=network.shares)
     loss = task.loss(network, network(batch), batch)
-    return [float(loss.total) / loss.count]
+    # A model that is its own reference has the same loss whatever it says of the answers.
+    said = sum(value for name, value in loss.further().items() if name.startswith("logps/"))
+    mean = [said / len(batch.targets)] if said else []
+    return [float(loss.total) / loss.count, *mean]
+
+
+def first_rows(tuned: Tuned, dataset: Dataset) -> Sequence[EncodedRow]:
+    """Return the job's first rows; of pairs, with what the base says of them."""
+    encoding = tuned.task.encode(dataset.rows("train")[:CHECKED_ROWS])
+    return read_by_reference(tuned, encoding).rows
 
 
 class Timed:

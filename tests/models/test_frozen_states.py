@@ -90,6 +90,8 @@ def test_hidden_states_and_gradients_are_those_without(network, texts, shared, d
 
 
 def test_from_states_of_the_same_batch_they_are_the_same_bit_for_bit(network):
+    if not any(name.startswith(network.prefix) for name in trained_parameters(network)):
+        pytest.skip("without kept states, a last block that is frozen is computed for few tokens")
     texts = [tuple(range(n, n + length)) for n, length in enumerate((9, 4, 30, 12, 7))]
     begins_there = keeping(network, texts, at_once=5)
     batch = flatten([EncodedRow((text,), (len(text) - 1,), (0,)) for text in texts])

@@ -69,6 +69,30 @@ def test_these_kinds_read_their_texts_anew(folder):
     assert isinstance(growing_texts(network, tokens_at_once=8), RereadTexts)
 
 
+@torch.inference_mode()
+def test_what_texts_begin_with_in_common_is_computed_once(base_folder, monkeypatch):
+    network = load_base(str(base_folder), language_head=True).network
+    stock = AutoModelForCausalLM.from_pretrained(base_folder).eval()
+    start, *rests = texts(20, 4, 1, 7, 4)
+    # A text may be another one's beginning, or stand there twice.
+    whole = sorted([start, *([*start, *rest] for rest in rests), [*start, *rests[0]], rests[2]])
+    computed, begin = [], network.begin_together
+
+    def counted(batch, past):
+        computed.append(len(batch))
+        return begin(batch, past)
+
+    monkeypatch.setattr(network, "begin_together", counted)
+    growing = growing_texts(network, tokens_at_once=100)
+    found = growing.add(whole)
+    assert sum(computed) == 20 + 4 + 1 + 7 + 4 + 7
+    for step in range(3):
+        for scores, text in zip(found, whole, strict=True):
+            torch.testing.assert_close(scores, by_transformers(stock, text), **CLOSE)
+        whole = [[*text, 7 * row + step] for row, text in enumerate(whole)]
+        found = growing.grow([text[-1] for text in whole])
+
+
 def test_a_backbone_that_attends_by_itself_is_found_out(folder_of):
     network = load_base(str(folder_of("gpt_neo"))).network
     assert network.flat

@@ -54,6 +54,12 @@ def batch():
     return flatten(rows)
 
 
+def read(network):
+    """Return the hidden states that the batch asks for."""
+    given = batch()
+    return network(given)[given.read_at]
+
+
 def loaded(folder, *, int8, method=None, language_head=False):
     """Return a base with a method and a head for two classes, all that trains stirred."""
     base, generator = load_base(str(folder), language_head=language_head), torch.Generator()
@@ -86,8 +92,7 @@ def cosine(one, other):
 
 def gradient(network):
     """Return the gradient of all that trains, for the loss of the batch, as one vector."""
-    given = batch()
-    logits = network.score(network(given)[given.read_at])
+    logits = network.score(read(network))
     F.cross_entropy(logits, torch.tensor([0, 1, 0, 1])).backward()
     found = trained_parameters(network)
     assert all(parameter.grad is not None for parameter in found.values())
@@ -114,7 +119,7 @@ def test_the_network_computes_what_rounded_weights_and_rounded_inputs_make(base_
         c = found.get_submodule(name).matrix.before
         layer.weight.data = rounded(layer.weight.data / c)
         layer.register_forward_pre_hook(lambda _, inputs, c=c: (rounded(inputs[0] * c),))
-    torch.testing.assert_close(found(batch()), plain(batch()), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(read(found), read(plain), rtol=1e-4, atol=1e-4)
 
 
 def test_layers_are_made_for_the_inputs_they_will_have(base_folder):
@@ -130,7 +135,7 @@ def test_layers_are_made_for_the_inputs_they_will_have(base_folder):
             elif name.endswith(reading):
                 module.weight.data[:, 3] /= 500
     to_int8(found)
-    assert cosine(found(batch()), exact(batch())) > 0.99
+    assert cosine(read(found), read(exact)) > 0.99
     for name, layer in layers(found, Int8Linear).items():
         if name.endswith(reading):
             assert layer.matrix.before.argmin() == 3
@@ -144,7 +149,7 @@ def test_every_method_stands_on_int8_layers_and_learns_the_same_way(base_folder,
     assert trained_parameters(found).keys() == trained_parameters(exact).keys()
     for name, parameter in trained_parameters(exact).items():
         trained_parameters(found)[name].data.copy_(parameter.data)
-    assert cosine(found(batch()), exact(batch())) > 0.99
+    assert cosine(read(found), read(exact)) > 0.99
     assert cosine(gradient(found), gradient(exact)) > 0.99
 
 

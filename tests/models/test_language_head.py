@@ -13,7 +13,7 @@ from loratory.errors import ModelError
 from loratory.methods.make import make_method
 from loratory.methods.targets import target_names
 from loratory.models.load import load_base
-from loratory.models.network import of_texts
+from loratory.models.reading import of_texts
 from loratory.recipe.schema import LoraMethod
 
 PLAIN = ["bloom", "falcon", "gpt_neo", "gpt_neox", "mamba", "mistral", "mpt", "opt", "phi", "qwen2"]

@@ -139,8 +139,14 @@ WRONG_SETTINGS = [
     {"num_attention_heads": 0, "n_head": 0},
     {"hidden_act": "no such thing", "activation_function": "no such thing"},
     {"dtype": "no such thing"},
-    {"quantization_config": {"quant_method": "gptq", "bits": 4}},
 ]
+
+
+def test_a_base_in_whole_numbers_is_refused(copied, set_field):
+    set_field(copied / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(ModelError, match="only whole ones can be tuned") as caught:
+        load_base(str(copied))
+    assert (caught.value.code, caught.value.at) == ("MODEL-QUANT", str(copied))
 
 
 @pytest.mark.parametrize("settings", WRONG_SETTINGS, ids=lambda settings: next(iter(settings)))

@@ -9,7 +9,7 @@ from transformers import AutoModel
 from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
 from loratory.models.load import load_base
-from loratory.models.network import read_flat, read_padded
+from loratory.models.reading import read_flat, read_padded
 
 READS_FLAT = ["gpt_neo", "gpt_neox", "mistral", "opt", "qwen2"]
 READS_PADDED = {

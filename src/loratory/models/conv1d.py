@@ -2,7 +2,8 @@
 
     Conv1D: y = x W + b, W: in x out.        Linear: y = x W^T + b, W: out x in.
 
-Both directions are here and nowhere else. Methods, counting and saving see linear layers only.
+Both directions are here and nowhere else. Methods, counting and saving see linear layers only. The
+weight stays where it is, read across: a copy would hold the base twice, and products are as fast.
 """
 
 from collections.abc import Collection
@@ -15,7 +16,7 @@ from transformers.pytorch_utils import Conv1D
 def linear_from_conv1d(layer: Conv1D) -> nn.Linear:
     """Return the linear layer that computes what `layer` does."""
     linear = nn.Linear(layer.nx, layer.nf, device="meta")
-    linear.weight = nn.Parameter(layer.weight.detach().T.contiguous())
+    linear.weight = nn.Parameter(layer.weight.detach().T)
     linear.bias = nn.Parameter(layer.bias.detach())
     return linear
 

@@ -11,9 +11,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from loratory.batching.flat import flatten
 from loratory.batching.plan import split_by_tokens
-from loratory.models.network import Network, of_texts
+from loratory.batching.rows import EncodedRow
+from loratory.batching.tree import Tokens, common_length
+from loratory.models.network import Network
 from loratory.models.past import Past
+from loratory.models.reading import of_texts
 
 
 class GrowingTexts(Protocol):
@@ -47,10 +51,23 @@ class KeptTexts:
 
     def add(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Begin further texts; return the scores of their next tokens, `[texts, vocabulary]`."""
+        if self.network.shares:
+            return self._add_together([tuple(text) for text in texts])
         states = []
         for part in split_by_tokens([len(text) for text in texts], self.tokens_at_once):
             batch = of_texts(texts[part], self.network.device)
             states.append(_last(self.network.begin(batch, self.past), texts[part]))
+        return self.network.logits(torch.cat(states))
+
+    def _add_together(self, texts: Sequence[Tokens]) -> Tensor:
+        """Begin texts; what neighbours begin with in common is computed once."""
+        common = [common_length(*pair) for pair in zip([(), *texts], texts, strict=False)]
+        states = []
+        for part in split_by_tokens(list(map(len, texts)), self.tokens_at_once, common):
+            read = [EncodedRow((t,), tuple(range(len(t))), (0,) * len(t)) for t in texts[part]]
+            batch = flatten(read, self.network.device, shared=True)
+            ends = [end - 1 for end in accumulate(batch.counts)]
+            states.append(self.network.begin_together(batch, self.past)[batch.read_at[ends]])
         return self.network.logits(torch.cat(states))
 
     def grow(self, tokens: Sequence[int]) -> Tensor:

@@ -52,8 +52,8 @@ class Int8Matrix:
         rows = balanced.abs().amax(1).clamp(min=_LEAST) / _MOST
         whole = (balanced / rows[:, None]).round().to(torch.int8)
         # The kernel's own layouts, one for each way through the layer: two bytes for a weight.
-        pack = torch.ops.onednn.qlinear_prepack
-        return cls((pack(whole, None), pack(whole.T.contiguous(), None)), rows, columns)
+        packed = [_prepacked(matrix) for matrix in (whole, whole.T)]
+        return cls((packed[0], packed[1]), rows, columns)
 
     @cached_property
     def T(self) -> "Int8Matrix":  # noqa: N802 - as torch calls it
@@ -94,7 +94,7 @@ def multiplies_exactly() -> bool:
     weight = torch.full((32, 64), _MOST, dtype=torch.int8)
     scale, zeros = torch.ones(32), torch.zeros(32, dtype=torch.long)
     try:
-        packed = torch.ops.onednn.qlinear_prepack(weight, None)
+        packed = _prepacked(weight)
         y = _multiply(x, 1.0, _MIDDLE, packed, scale, zeros, None, *_AS_FLOAT32)
     except (RuntimeError, AttributeError):
         return False
@@ -116,6 +116,12 @@ def _balance(weight: Tensor, sizes: Tensor) -> Tensor:
 def size_of(rows: Tensor) -> Tensor:
     """Return how large each column is: the root of its mean square, `[rows, n]` to `[n]`."""
     return rows.square().mean(0).sqrt()
+
+
+def _prepacked(whole: Tensor) -> Tensor:
+    """Return the kernel's layout of a matrix in int8, which it takes to lie row by row."""
+    found: Tensor = torch.ops.onednn.qlinear_prepack(whole.contiguous(), None)
+    return found
 
 
 def _multiply(*arguments: Any) -> Tensor:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from loratory.models.int8 import size_of
 from loratory.models.int8_linear import Int8Linear
-from loratory.models.network import Network, of_texts
+from loratory.models.network import Network
+from loratory.models.reading import of_texts
 
 # Which inputs are large is nearly the same in any text, of arbitrary tokens too.
 _TEXTS, _TOKENS = 8, 16

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from loratory.errors import ModelError
 from loratory.models.attention import texts_at
-from loratory.models.network import Network, of_texts, same
+from loratory.models.network import Network
+from loratory.models.reading import of_texts
 from loratory.models.source import BaseSource
+from loratory.models.trials import same
 
 # Scores so large that no cap on them would go unnoticed.
 _LOUD = 1000.0

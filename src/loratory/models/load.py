@@ -1,13 +1,14 @@
 """A base: its network with linear layers everywhere, its tokenizer, its digest."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import transformers
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -20,15 +21,24 @@ from transformers.models.auto.auto_factory import _BaseAutoModelClass
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+    MODEL_MAPPING_NAMES,
 )
 from transformers.utils import logging
 
 from loratory.errors import ModelError
-from loratory.models.checks import check_model_folder, weight_files
+from loratory.models.checks import check_model_folder, check_settings, weight_files
 from loratory.models.conv1d import to_linears
+from loratory.models.frozen_linear import to_frozen
+from loratory.models.gelu import to_few_passes
 from loratory.models.language_head import add_language_head, backbone_of
 from loratory.models.network import Network, positions_of
+from loratory.models.recurrent import RecurrentConfig
 from loratory.models.source import BaseSource, base_source
+
+_CLASSES: dict[Any, Any] = {
+    AutoModel: MODEL_MAPPING_NAMES,
+    AutoModelForCausalLM: MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+}
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,20 @@ class Base:
     digest: str
     """sha256 over the configuration, the tokenizer's files and the weights."""
 
+    fixed: tuple[str, ...] = ()
+    """Modules of the network that no method trains."""
+
     @property
     def positions(self) -> int:
         """Tokens of the longest text the network can read."""
         return self.network.positions
+
+
+class LoadBase(Protocol):
+    """Loads a base, as `load_base` does."""
+
+    def __call__(self, name: str, /, *, language_head: bool) -> Base:
+        """Return the base called `name`, in float32 and on the CPU."""
 
 
 def load_base(
@@ -53,10 +73,12 @@ def load_base(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     language_head: bool = False,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> Base:
     """Load base `name`, frozen, its dropout off, every projection an `nn.Linear`.
 
-    With `language_head` the network comes with its projection onto the vocabulary.
+    With `language_head` the network comes with its projection onto the vocabulary. `weights` take
+    the place of those in its files, under transformers' names; then it has no digest.
 
     Raises:
         ModelError, SecurityError, ResourceError: the files cannot be had, read or trusted.
@@ -64,18 +86,26 @@ def load_base(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     source = base_source(name)
-    settings = check_model_folder(source.folder)
-    check_architecture(settings, source)
-    whole = _read_model(source, dtype, AutoModelForCausalLM if language_head else AutoModel)
+    if weights is None:
+        settings = check_model_folder(source.folder)
+        _refuse_quantised(settings, source)
+    else:
+        settings = check_settings(source.folder)
+    check_architecture(settings, source, words=language_head)
+    kind = AutoModelForCausalLM if language_head else AutoModel
+    whole = _read_model(source, dtype, kind, weights)
     model = backbone_of(whole, source) if language_head else whole
     transposed = to_linears(model)
+    to_frozen(model)
+    to_few_passes(model)
     whole.requires_grad_(requires_grad=False).eval()
     tokenizer = read_tokenizer(source)
     check_vocabulary(tokenizer, model, source)
     network = Network(model.to(device), transposed)
     if language_head:
         add_language_head(network, whole.to(device), source)
-    return Base(source, network, tokenizer, _digest(source.folder))
+    digest = base_digest(source.folder) if weights is None else ""
+    return Base(source, network, tokenizer, digest)
 
 
 def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
@@ -90,10 +120,19 @@ def load_tokenizer(name: str) -> tuple[PreTrainedTokenizerBase, int]:
     return read_tokenizer(source), positions_of(read_config(source))
 
 
-def check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
-    """Refuse a base that is no causal language model of transformers' own (MODEL-ARCH)."""
+def check_architecture(
+    settings: dict[str, Any], source: BaseSource, *, words: bool = False
+) -> None:
+    """Refuse what is neither a causal language model of transformers' own nor a recurrent network.
+
+    A recurrent network is refused too where the base's `words` are needed: it has none.
+
+    Raises:
+        ModelError: MODEL-ARCH.
+    """
     kind = settings.get("model_type")
-    if not isinstance(kind, str) or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    wordless = () if words else (RecurrentConfig.model_type,)
+    if not isinstance(kind, str) or kind not in (*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *wordless):
         raise ModelError(
             "MODEL-ARCH",
             "not a causal language model that transformers knows",
@@ -101,6 +140,17 @@ def check_architecture(settings: dict[str, Any], source: BaseSource) -> None:
             got=kind,
             expected="a model_type such as gpt2, llama or qwen2",
             fix="name another base; code that comes with a model is never run",
+        )
+
+
+def _refuse_quantised(settings: dict[str, Any], source: BaseSource) -> None:
+    if settings.get("quantization_config"):
+        raise ModelError(
+            "MODEL-QUANT",
+            "its weights are quantised, and only whole ones can be tuned",
+            at=str(source.folder),
+            fix="name the base before it was quantised; what `loratory quantize` wrote is for "
+            "`loratory predict` and `loratory evaluate`",
         )
 
 
@@ -116,12 +166,23 @@ def read_config(source: BaseSource) -> Any:
     return config
 
 
-def _read_model(source: BaseSource, dtype: torch.dtype, kind: type[_BaseAutoModelClass]) -> Any:
+def _read_model(
+    source: BaseSource,
+    dtype: torch.dtype,
+    kind: type[_BaseAutoModelClass],
+    weights: Mapping[str, Tensor] | None,
+) -> Any:
     config = read_config(source)
+    reader: Any = kind
+    if weights is not None:
+        # A general class asks for a folder, and a class takes either a folder or weights.
+        reader = getattr(transformers, _CLASSES[kind][config.model_type])
+        config.quantization_config = None
     try:
-        model, info = kind.from_pretrained(
-            source.folder,
+        model, info = reader.from_pretrained(
+            None if weights is not None else source.folder,
             config=config,
+            state_dict=weights,
             dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
@@ -219,7 +280,8 @@ def check_vocabulary(
         )
 
 
-def _digest(folder: Path) -> str:
+def base_digest(folder: Path) -> str:
+    """Return the sha256 over a base's configuration, tokenizer files and weights."""
     whole = hashlib.sha256()
     for path in [folder / "config.json", *sorted(folder.glob("token*")), *weight_files(folder)]:
         with path.open("rb") as file:

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from loratory.batching.flat import FlatBatch
 from loratory.models.attention import Scores, Texts, attending
+from loratory.models.tree_attention import Branches
 
 _BLOCK = 64
 
@@ -34,10 +36,20 @@ class Past:
     @contextmanager
     def reading(self, bounds: tuple[tuple[int, int], ...]) -> Iterator[None]:
         """Say that whole new texts are read around the call of the model, to be kept."""
-        reading = _Reading(self, bounds)
-        with attending(reading):
+        attend = Texts(bounds)
+        with attending(_Reading(self, attend, attend.lengths)):
             yield
-        self.lengths += reading.lengths
+        self.lengths += attend.lengths
+
+    @contextmanager
+    def reading_together(self, batch: FlatBatch) -> Iterator[None]:
+        """Say the same of new texts that share beginnings; each is read at all of its tokens.
+
+        What they share is computed once; every text gets keys and values of its own.
+        """
+        with attending(_Reading(self, Branches(batch), batch.counts, batch.read_at)):
+            yield
+        self.lengths += batch.counts
 
     @contextmanager
     def growing(self) -> Iterator[None]:
@@ -88,9 +100,15 @@ class Past:
 class _Kept:
     """Puts the keys and values of the tokens that are read into one layer after the other."""
 
-    def __init__(self, past: Past, texts: Sequence[int], places: Sequence[int]) -> None:
+    def __init__(
+        self,
+        past: Past,
+        texts: Sequence[int],
+        places: Sequence[int],
+        read_at: Tensor | None = None,
+    ) -> None:
         past.make_room(texts=max(texts) + 1, tokens=max(places) + 1)
-        self.past, self.layers = past, count()
+        self.past, self.layers, self.read_at = past, count(), read_at
         self.texts = torch.tensor(texts, device=past.device)
         self.places = torch.tensor(places, device=past.device)
 
@@ -98,19 +116,30 @@ class _Kept:
         """Return the next layer's buffers with `[1, heads, tokens, width]` put in."""
         buffers = self.past.buffers(next(self.layers), like=(key, value))
         for buffer, part in zip(buffers, (key, value), strict=True):
-            buffer[self.texts, :, self.places] = part[0].transpose(0, 1)
+            tokens = part[0].transpose(0, 1)
+            found = tokens if self.read_at is None else tokens[self.read_at]
+            buffer[self.texts, :, self.places] = found
         return buffers
 
 
 class _Reading:
-    """Attention of whole texts, each to itself, that keeps keys and values."""
+    """Attention of whole texts, each to itself, that keeps keys and values.
 
-    def __init__(self, past: Past, bounds: tuple[tuple[int, int], ...]) -> None:
-        self.attend = Texts(bounds)
-        self.lengths = self.attend.lengths
-        spans = list(enumerate(self.lengths, start=len(past.lengths)))
+    `read_at` is where the texts' tokens stand, text by text; None: one after the other.
+    """
+
+    def __init__(
+        self,
+        past: Past,
+        attend: Texts | Branches,
+        lengths: Sequence[int],
+        read_at: Tensor | None = None,
+    ) -> None:
+        self.attend = attend
+        spans = list(enumerate(lengths, start=len(past.lengths)))
         texts = [text for text, length in spans for _ in range(length)]
-        self.kept = _Kept(past, texts, [place for _, length in spans for place in range(length)])
+        places = [place for _, length in spans for place in range(length)]
+        self.kept = _Kept(past, texts, places, read_at)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, scores: Scores) -> Tensor:
         """Return the mixed values, `[1, heads, tokens, width]`."""

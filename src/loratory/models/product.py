@@ -25,10 +25,18 @@ def product(x: Tensor, weight: Tensor | Int8Matrix, bias: Tensor | None = None) 
     """
     if isinstance(weight, Int8Matrix):
         return weight.product(x, bias)
-    if x.dtype == torch.float32 and x.device.type == "cpu" and torch.backends.mkldnn.is_available():
+    if is_by_name(x, weight):
         found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return found
     return F.linear(x, weight, bias)
+
+
+def is_by_name(x: Tensor, weight: Tensor) -> bool:
+    """Tell whether the product of the two is one for oneDNN's kernel."""
+    plain = (
+        x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
+    )
+    return plain and torch.backends.mkldnn.is_available()
 
 
 def frozen_linear(x: Tensor, weight: Tensor | Int8Matrix, bias: Tensor | None = None) -> Tensor:

@@ -5,17 +5,20 @@ that the first one of the upper part gives the states with which the lower part 
 does before its blocks and behind them it does in both: that is little, and changes neither.
 """
 
-import copy
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from loratory.batching.flat import FlatBatch
-from loratory.models.network import Network, probe_batch, read_flat, same
+from loratory.models.last_block import read_few
+from loratory.models.network import Network, probe_batch
+from loratory.models.reading import read_flat
+from loratory.models.stack import blocks_of, is_random, name_of_blocks, with_blocks
+from loratory.models.trials import same
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Split:
     in_tuples: bool = False
     """Whether the blocks return their states in a tuple, as some architectures' do."""
 
+    reads_few: bool = False
+    """Whether the last block can be left out where nobody reads it."""
+
     def lower(self, batch: FlatBatch) -> Tensor:
         """Return the states that the lower blocks end with, `[tokens, hidden]`."""
         *blocks, last = self._all()[: self.at]
@@ -43,7 +49,9 @@ class Split:
     def upper(self, batch: FlatBatch, states: Tensor) -> Tensor:
         """Return the last hidden states that follow from those of `lower`, `[tokens, hidden]`."""
         below = [self._stand_in(states[None]), *(self._stand_in() for _ in range(1, self.at))]
-        return read_flat(self._with([*below, *self._all()[self.at :]]), batch)
+        above = self._all()[self.at :]
+        read = read_few if self.reads_few and above else read_flat
+        return read(self._with([*below, *above]), batch)
 
     def below(self) -> Iterator[nn.Module]:
         """Yield every module but those of the upper blocks."""
@@ -54,10 +62,10 @@ class Split:
         return _StandIn(states, in_tuples=self.in_tuples)
 
     def _all(self) -> nn.ModuleList:
-        return cast(nn.ModuleList, self.backbone.get_submodule(self.blocks))
+        return blocks_of(self.backbone, self.blocks)
 
     def _with(self, blocks: Sequence[nn.Module]) -> nn.Module:
-        return _view(self.backbone, self.blocks.split("."), nn.ModuleList(blocks))
+        return with_blocks(self.backbone, self.blocks, blocks)
 
 
 def split_below_trained(network: Network) -> Split | None:
@@ -70,14 +78,14 @@ def split_below_trained(network: Network) -> Split | None:
     if not network.flat or network.virtual is not None:
         return None
     backbone = network.get_submodule(network.prefix)
-    blocks = _list_of_blocks(backbone)
+    blocks = name_of_blocks(backbone)
     if blocks is None:
         return None
     at, probe = _lowest_trained(backbone, blocks), probe_batch(network)
     for in_tuples in (False, True):
         split = Split(backbone, blocks, at, in_tuples)
-        if at and not any(map(_is_random, split.below())) and _makes_the_whole(split, probe):
-            return split
+        if at and not any(map(is_random, split.below())) and _makes_the_whole(split, probe):
+            return replace(split, reads_few=network.reads_few)
     return None
 
 
@@ -97,41 +105,12 @@ def _makes_the_whole(split: Split, probe: FlatBatch) -> bool:
     return flat and not states.requires_grad and same(whole, parts)
 
 
-def _list_of_blocks(backbone: nn.Module) -> str | None:
-    config: Any = backbone.config
-    count = getattr(config, "num_hidden_layers", 0)
-    lists = (
-        name
-        for name, module in backbone.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == count
-    )
-    return next(lists, None)
-
-
 def _lowest_trained(backbone: nn.Module, blocks: str) -> int:
     """Return the number of the lowest block in which something trains, or how many there are."""
     number = re.compile(rf"{re.escape(blocks)}\.(\d+)\.")
     trained = (name for name, p in backbone.named_parameters() if p.requires_grad)
     numbers = [int(found[1]) for name in trained if (found := number.match(name))]
-    return min(numbers, default=len(cast(nn.ModuleList, backbone.get_submodule(blocks))))
-
-
-def _is_random(module: nn.Module) -> bool:
-    """Tell whether the module drops something while training."""
-    if isinstance(module, nn.Dropout):
-        return module.p > 0
-    # Attention passes its own on with the query; some models drop whole blocks.
-    numbers = {name: value for name, value in vars(module).items() if isinstance(value, float)}
-    return any(value > 0 for name, value in numbers.items() if "drop" in name)
-
-
-def _view(module: nn.Module, path: Sequence[str], blocks: nn.ModuleList) -> nn.Module:
-    """Return `module` with other blocks, sharing all else with it; `module` stays as it is."""
-    view = copy.copy(module)
-    name, *rest = path
-    inner = _view(module.get_submodule(name), rest, blocks) if rest else blocks
-    view.__dict__["_modules"] = module.__dict__["_modules"] | {name: inner}
-    return view
+    return min(numbers, default=len(blocks_of(backbone, blocks)))
 
 
 class _StandIn(nn.Module):
