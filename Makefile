@@ -28,13 +28,15 @@ bench: .venv/.dev  ## compare with peers, side by side; ONLY=NAME picks one benc
 	@.venv/bin/python -m benchmarks.run $(ONLY) $(OPTIONS)
 
 lock: .venv/.python  ## write the lock files anew from the ranges in pyproject.toml
-	@rm -rf build/lock && mkdir -p build && .venv/bin/python -m venv build/lock
-	@build/lock/bin/pip install --quiet .
-	@{ $(call header,requirements.lock); $(pinned); } > build/requirements.lock
-	@build/lock/bin/pip install --quiet '.[dev]'
+	@rm -rf build/all build/run && mkdir -p build
+	@.venv/bin/python -m venv build/all && .venv/bin/python -m venv build/run
+	@build/all/bin/pip install --quiet '.[dev,mlflow,onnx,peft,qat,ray,tensorboard,wandb]'
+	@$(call pinned,all) > build/all.txt
+	@build/run/bin/pip install --quiet --constraint build/all.txt .
+	@{ $(call header,requirements.lock); $(call pinned,run); } > build/requirements.lock
 	@{ $(call header,requirements-dev.lock); echo '-r requirements.lock'; \
-		$(pinned) | grep -vxFf build/requirements.lock; } > build/requirements-dev.lock
-	@mv build/requirements.lock build/requirements-dev.lock . && rm -rf build/lock
+		grep -vxFf build/requirements.lock build/all.txt; } > build/requirements-dev.lock
+	@mv build/requirements.lock build/requirements-dev.lock . && rm -rf build/all build/run
 
 clean:  ## remove .venv and every cache; run folders stay
 	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -43,11 +45,11 @@ clean:  ## remove .venv and every cache; run folders stay
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-14s%s\n", $$1, $$2}' Makefile
 
-# The comment lines at the top of a lock file, and the exact versions in build/lock: without a
+# The comment lines at the top of a lock file, and the exact versions in build/NAME: without a
 # build's local suffix (+cpu) and without the GPU libraries, which torch itself pins where it needs
 # them.
 header = sed '/^[^\#]/,$$d' $(1)
-pinned = build/lock/bin/pip freeze --all --exclude pip --exclude loratory \
+pinned = build/$(1)/bin/pip freeze --all --exclude pip --exclude loratory \
 	| sed 's/+[a-z0-9.]*$$//' | grep -Ev '^(cuda|nvidia|triton)'
 
 .venv/.python:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.compared_runs"]
+
 ROOT = Path(__file__).resolve().parent.parent
 _OWN = tempfile.TemporaryDirectory(prefix="loratory-tests-", ignore_cleanup_errors=True)
 
@@ -24,6 +26,7 @@ os.environ |= {
     "HF_HOME": str(Path(_OWN.name, "hub")),
     "LORATORY_CACHE": str(Path(_OWN.name, "cache")),
     "PIP_NO_INDEX": "1",
+    "TRL_EXPERIMENTAL_SILENCE": "1",
 }
 
 

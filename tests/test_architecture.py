@@ -23,13 +23,26 @@ MOST_LEVELS_OF_CLASSES = 2  # nn.Module is one of them
 LATE_IMPORTS = {
     "data/hub.py": {"datasets", "huggingface_hub"},  # a second, and only sets from the hub need it
     "data/parquet.py": {"pyarrow"},  # only Parquet files need it
+    "experiments/on_ray.py": {"ray"},  # an extra
+    "export/onnx_graph.py": {"onnx", "onnxruntime"},  # an extra
+    "export/onnx_run.py": {"onnx", "onnxruntime"},  # an extra
+    "models/whole_numbers.py": {"torchao"},  # an extra, and three seconds
+    "export/peft_run.py": {"peft"},  # an extra
     "metrics/baselines.py": {"sklearn"},  # over a second, and only the baselines need it
+    "tasks/examples.py": {"sklearn"},  # only examples chosen by likeness need it
+    "models/onnx_file.py": {"onnx", "onnxruntime"},  # an extra
+    "track/mlflow_run.py": {"mlflow"},  # an extra
+    "track/tensorboard_files.py": {"torch"},  # its part for an extra, tensorboard
+    "track/wandb_run.py": {"wandb"},  # an extra
 }
 # The command line and the package's root start without torch: they load rooms when called.
 LATE_ROOMS = ("__init__.py", "cli")
 
 # Signatures that are not ours to choose.
 FIXED_BY_OTHERS = {
+    "predict.py predict": "typer makes an option of each parameter",
+    "search.py search": "typer makes an option of each parameter",
+    "sweep.py sweep": "typer makes an option of each parameter",
     "lora_product.py forward": "torch passes an autograd function its inputs one by one",
     "attention.py flat_attention": "transformers calls an attention function with these",
 }

@@ -19,6 +19,7 @@ from loratory.runs.log import read_events
 
 PARTS = ("last", "best", "adapter", "predictions")
 FILES = {"recipe.yaml", "environment.json", "log.jsonl", "result.json", "report.html", "plots"}
+FILES |= {"dynamics.jsonl", "examples.csv", "settled.json"}
 
 
 class CrashError(Exception):
@@ -28,6 +29,7 @@ class CrashError(Exception):
 def contents(run):
     """Return the bytes of everything that a resumed run must have in common with another."""
     paths = [path for part in PARTS for path in (run / part).rglob("*") if path.is_file()]
+    paths += [run / name for name in ("dynamics.jsonl", "examples.csv", "settled.json")]
     assert len(paths) > 10
     return {str(path.relative_to(run)): path.read_bytes() for path in paths}
 
@@ -82,7 +84,7 @@ def test_a_run_folder_holds_what_it_should(film_run):
 
 def test_nothing_in_a_run_folder_is_a_pickle(film_run):
     endings = {path.suffix for path in film_run.rglob("*") if path.is_file()} - {""}
-    assert endings == {".yaml", ".json", ".jsonl", ".html", ".png", ".safetensors"}
+    assert endings == {".csv", ".yaml", ".json", ".jsonl", ".html", ".png", ".safetensors"}
 
 
 def test_the_adapter_holds_the_best_weights(film_run):

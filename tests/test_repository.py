@@ -21,6 +21,12 @@ from loratory.recipe.shipped import shipped_recipes
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "loratory"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = [
+    line
+    for name, lines in PROJECT["optional-dependencies"].items()
+    if name != "dev"
+    for line in lines
+]
 WRITTEN_BY_HAND = {
     ".cfg",
     ".css",
@@ -39,7 +45,7 @@ FOLDERS = (".ci", "benchmarks", "docs", "examples", "recipes", "src", "tests")
 # Dependencies that no file of ours imports, and who does.
 USED_THROUGH = {"gguf": "transformers reads the model in the wheel with it"}
 # Packages that belong to a dependency, which pins them.
-PART_OF = {"pydantic-core": "pydantic"}
+PART_OF = {"mlflow-skinny": "mlflow", "mlflow-tracing": "mlflow", "pydantic-core": "pydantic"}
 
 
 def texts():
@@ -73,13 +79,14 @@ def imported_packages():
             names += [node.module or "loratory"] if isinstance(node, ast.ImportFrom) else []
             found |= {name.split(".")[0] for name in names}
     ours = {"loratory", *sys.stdlib_module_names}
-    return {canonicalize_name(owner) for module in found - ours for owner in owners[module]}
+    imported = found - ours
+    return {canonicalize_name(name) for module in imported for name in owners.get(module, [module])}
 
 
 def test_dependencies_are_what_the_source_imports():
     needed = declared(PROJECT["dependencies"]).keys()
     used = {PART_OF.get(package, package) for package in imported_packages()}
-    assert not used - needed, "imported, but not a dependency of pyproject.toml"
+    assert not used - needed - declared(EXTRAS).keys(), "imported, but not in pyproject.toml"
     assert needed - used == USED_THROUGH.keys()
 
 
@@ -87,7 +94,7 @@ def test_the_lock_files_pin_every_dependency_within_its_range():
     runtime, dev = pinned("requirements.lock"), pinned("requirements-dev.lock")
     for requirement in declared(PROJECT["dependencies"]).values():
         assert requirement.specifier.contains(runtime[canonicalize_name(requirement.name)])
-    for requirement in declared(PROJECT["optional-dependencies"]["dev"]).values():
+    for requirement in declared(EXTRAS + PROJECT["optional-dependencies"]["dev"]).values():
         assert requirement.specifier.contains(dev[canonicalize_name(requirement.name)])
     assert not runtime.keys() & dev.keys()
 
@@ -100,7 +107,7 @@ def test_the_lock_files_hold_no_library_of_one_platform():
 def test_every_dependency_says_why_it_is_there():
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)
-    every = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+    every = PROJECT["dependencies"] + EXTRAS + PROJECT["optional-dependencies"]["dev"]
     assert sorted(rows) == sorted(Requirement(line).name for line in every)
 
 

@@ -13,16 +13,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Loaded now, or the room would take the function's name when something imports it later.
-import loratory.train  # noqa: F401 - it holds a docstring alone
+# Loaded now, or the rooms would take the functions' names when something imports them later.
+import loratory.export  # they hold a docstring alone
+import loratory.train  # noqa: F401
 
 if TYPE_CHECKING:
+    from loratory.experiments.search import Found
+    from loratory.experiments.sweep import SweepRun
+    from loratory.export.export import ExportTo
     from loratory.export.merge import Merged
     from loratory.inference.tuned import Tuned
     from loratory.methods.count import Counts
     from loratory.pipeline import Run
+    from loratory.report.comparison import Comparison
 
-__all__ = ["load", "merge", "params", "resume", "train"]
+__all__ = ["compare", "export", "load", "merge", "params", "resume", "search", "sweep", "train"]
 
 
 def train(
@@ -52,11 +57,53 @@ def resume(run: str | Path) -> "Run":
     return pipeline.resume(Path(run))
 
 
-def load(run: str | Path) -> "Tuned":
-    """Return the tuned model of a finished run: `load(run).predict(["a text"])`."""
-    from loratory.inference.tuned import load_run
+def sweep(
+    recipe: str | Path,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+    *,
+    out: str | Path | None = None,
+    **effort: Any,
+) -> "SweepRun":
+    """Train with every choice of settings that a recipe's sweep section names; return the table.
 
-    return load_run(run)
+    `effort` are budget (seconds), trials, workers and on, as those of `loratory sweep`.
+    """
+    from loratory.recipe.load import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+
+    from loratory.experiments import plan, sweep
+
+    plan.check_overrides(settings, overrides)
+    where = None if out is None else Path(out)
+    return sweep.sweep(settings, out=where, effort=sweep.Effort(**effort))
+
+
+def search(
+    recipe: str | Path,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+    *,
+    budget: float,
+    out: str | Path | None = None,
+) -> "Found":
+    """Find the best method for the rows of a recipe within `budget` seconds."""
+    from loratory.recipe.load import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+
+    from loratory.experiments.search import search
+
+    return search(settings, budget, out=None if out is None else Path(out))
+
+
+def load(run: str | Path) -> "Tuned":
+    """Return the tuned model of a finished run, or of a folder that one was exported to.
+
+    `load(run).predict(["a text"])`.
+    """
+    from loratory.inference.opened import open_model
+
+    return open_model(run)
 
 
 def merge(run: str | Path, out: str | Path, **settings: Any) -> "Merged":
@@ -69,6 +116,16 @@ def merge(run: str | Path, out: str | Path, **settings: Any) -> "Merged":
     return merge_run(Path(run), Path(out), **settings)
 
 
+def export(run: str | Path, to: "ExportTo", out: str | Path, **settings: Any) -> "Merged":
+    """Write a finished run for others to load: `to` peft, transformers, onnx or onnx-int8.
+
+    `settings` are those of `loratory export`: `rows` and `file`.
+    """
+    from loratory.export.export import export_run
+
+    return export_run(Path(run), Path(out), to=to, **settings)
+
+
 def params(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> "Counts":
     """Return how many parameters a recipe trains and leaves, part by part; none is loaded."""
     from loratory.recipe.load import load_recipe
@@ -78,3 +135,19 @@ def params(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()
     from loratory.inference.parameters import recipe_counts
 
     return recipe_counts(settings)
+
+
+def compare(
+    runs: Sequence[str | Path],
+    *,
+    split: str | None = None,
+    metric: str | None = None,
+    each: bool = False,
+) -> "Comparison":
+    """Return how good finished runs are on the same rows, and which can be told apart.
+
+    As `loratory compare`: `found.entries` best first, `found.pairs`, `found.to_json()`.
+    """
+    from loratory.experiments.compare import compare as compared
+
+    return compared(runs, split=split, metric=metric, each=each)

@@ -8,25 +8,32 @@ folder is enough: `resume` makes the same objects again and hands them to the sa
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
-from loratory.errors import ConfigError, RunInterruptedError
+from loratory.errors import RunInterruptedError
+from loratory.inference.examples import keep_examples
 from loratory.inference.frozen import Frozen
 from loratory.inference.looks import Looks
+from loratory.inference.materials import Materials
+from loratory.inference.plan import outline, run_plan
+from loratory.inference.references import told_of_idle_rewards, with_references
 from loratory.inference.result import RunInput, run_result
-from loratory.inference.tuned import Tuned, load_run, untrained
+from loratory.inference.selection import check_selection, refuse_sweep
+from loratory.inference.shown import write_shown
+from loratory.inference.teaching import objective, with_extra, with_teaching
+from loratory.inference.tuned import Tuned, load_run
 from loratory.methods.trained import (
     load_trained,
-    parameter_counts,
     trained_parameters,
     trained_tensors,
 )
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
+from loratory.recipe.track import TrackerKind
 from loratory.report.write import write_report
 from loratory.runs.atomic import write_file
 from loratory.runs.environment import environment, peak_memory_mb
@@ -35,7 +42,9 @@ from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
 from loratory.runs.log import RunLog, read_events
 from loratory.runs.published import open_published, publish_folder
-from loratory.tasks.given import given_rows
+from loratory.track.mirror import Mirrors
+from loratory.track.points import tracker_folder
+from loratory.track.tracker import how_to_look, require_installed
 from loratory.train.checkpoint import TrainState, read_trained
 from loratory.train.fit import Fit
 from loratory.train.longest import fitting_tokens
@@ -43,6 +52,7 @@ from loratory.train.loop import Plan
 from loratory.train.stop import stop_signals
 
 Watch = Callable[[str, dict[str, Any]], None]
+Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -62,31 +72,55 @@ class Run:
         """Each metric's 95 % interval."""
         return dict(self.result["intervals"])
 
+    @property
+    def looks(self) -> dict[TrackerKind, str]:
+        """The command that shows, or uploads, the run's mirror in each tracker it has one in."""
+        folder = RunFolder(self.path)
+        track = load_recipe(folder.recipe).track
+        return {kind: how_to_look(kind, tracker_folder(folder, track)) for kind in track.to}
+
     def load(self) -> Tuned:
         """Return the tuned network, to predict with."""
         return load_run(self.path)
 
 
-def train(recipe: Recipe, *, out: Path | None = None, watch: Watch = lambda *_: None) -> Run:
+def train(
+    recipe: Recipe,
+    *,
+    out: Path | None = None,
+    watch: Watch = lambda *_: None,
+    materials: Materials | None = None,
+    stop: Stop = lambda: False,
+) -> Run:
     """Run `recipe` in a new folder and return the run.
+
+    `materials` reads what the recipe names; one that keeps it serves several runs. `stop` is asked
+    after each step whether to stop, as a signal does.
 
     Raises:
         LoratoryError: the input is wrong, or the machine fails; the message says what to do.
         RunInterruptedError: a signal asked to stop; the run is saved.
     """
-    tuned, given = _prepare(recipe)
+    tuned, given = prepare(recipe, materials or Materials())
     tuned = _fitted(tuned, given)
     folder = RunFolder.create(recipe.name or "run", out=out)
     with folder.owned():
         frozen = Frozen(tuned, given.encodings)
         made_of = {"settings": settings(tuned.recipe), **_environment(frozen, given)}
         write_json(folder.environment, made_of)
+        write_shown(folder.shown, given.dataset, given.encodings)
         # Last, because a folder with a recipe is a run.
         write_file(folder.recipe, dump_recipe(tuned.recipe))
-        return _run(frozen, given, folder, watch)
+        return _run(frozen, given, folder, watch, stop)
 
 
-def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
+def resume(
+    path: Path,
+    *,
+    watch: Watch = lambda *_: None,
+    materials: Materials | None = None,
+    stop: Stop = lambda: False,
+) -> Run:
     """Go on with a run from its last checkpoint, bit for bit; a finished one is returned as it is.
 
     Raises:
@@ -101,20 +135,27 @@ def resume(path: Path, *, watch: Watch = lambda *_: None) -> Run:
         recipe = load_recipe(folder.recipe)
         require_same(before["settings"], settings(recipe), at=str(folder.recipe))
         training = recipe.training.model_copy(update=before["compute"])
-        tuned, given = _prepare(recipe.model_copy(update={"training": training}))
+        recipe = recipe.model_copy(update={"training": training})
+        tuned, given = prepare(recipe, materials or Materials())
         frozen = Frozen(tuned, given.encodings)
         now = _environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
-        return _run(frozen, given, folder, watch, notes=differences(before, now))
+        return _run(frozen, given, folder, watch, stop, notes=differences(before, now))
 
 
-def _prepare(recipe: Recipe) -> tuple[Tuned, RunInput]:
-    """Read the data, then the base; check all there is to check."""
-    recipe, dataset = given_rows(recipe)
-    tuned = untrained(recipe)
-    encodings = {split: tuned.task.encode(rows) for split, rows in dataset.splits.items()}
-    _check_selection(tuned, has_validation="validation" in encodings)
-    return tuned, RunInput(dataset, encodings)
+def prepare(recipe: Recipe, materials: Materials) -> tuple[Tuned, RunInput]:
+    """Read the data, then the base; check all there is to check.
+
+    Raises:
+        LoratoryError: the input is wrong.
+    """
+    refuse_sweep(recipe)
+    require_installed(recipe.track.to)
+    recipe, dataset = materials.rows(recipe)
+    tuned = materials.untrained(recipe).showing(dataset.examples)
+    encodings = materials.encodings(tuned, dataset)
+    check_selection(tuned, has_validation="validation" in encodings)
+    return tuned, with_extra(tuned, RunInput(dataset, encodings))
 
 
 def _fitted(tuned: Tuned, given: RunInput) -> Tuned:
@@ -132,41 +173,43 @@ def _fitted(tuned: Tuned, given: RunInput) -> Tuned:
 
 
 def _run(
-    frozen: Frozen, given: RunInput, folder: RunFolder, watch: Watch, notes: Sequence[str] = ()
+    frozen: Frozen,
+    given: RunInput,
+    folder: RunFolder,
+    watch: Watch,
+    stop: Stop,
+    notes: Sequence[str] = (),
 ) -> Run:
     """Train to the end and account for it; `folder` is owned, and may hold an earlier part."""
     tuned = frozen.tuned
-    with RunLog(folder.log) as log, stop_signals() as stop_asked:
+    mirrors = Mirrors(tuned.recipe.track, folder)
+    with RunLog(folder.log) as log, stop_signals(stop) as stop_asked, mirrors:
 
         def tell(event: str, /, **values: Any) -> None:
-            log.write(event, **values)
+            entry = log.write(event, **values)
             watch(event, values)
+            for problem in mirrors.follow(entry):
+                tell("warning", message=problem)
 
-        trained = trained_parameters(tuned.base.network)
-        plan = Plan(
-            given.encodings["train"].rows if trained else (),
-            tuned.recipe.training,
-            tuned.recipe.seed,
-            tuned.compute.micro_batch_tokens,
-            {name: tuned.method.rate(name) for name in trained},
-        )
+        plan = run_plan(tuned, given)
         # To the log a start takes the place of everything before it.
         is_new = open_published(folder.last) is None
-        tell("start" if is_new else "continue", **_outline(tuned, given, plan))
+        tell("start" if is_new else "continue", **outline(tuned, given, plan))
+        if tuned.rounded is not None:
+            tell("quantization", **asdict(tuned.rounded))
         for note in (*notes, *tuned.notes):
             tell("warning", message=note)
         frozen.keep(tell)
+        given = with_references(tuned, given, folder, tell)
+        given = with_teaching(tuned, given, folder, tell)
+        plan = run_plan(tuned, given)
         looks = Looks(tuned, given, folder, tell)
         looks.before_training()
         network, validation = tuned.base.network, looks.validation()
-        fit = Fit(network, tuned.task, plan, folder, tell, validation, stop_asked)
+        telling = told_of_idle_rewards(tell)
+        fit = Fit(network, objective(tuned), plan, folder, telling, validation, stop_asked)
         state = fit.run()
-        tell(
-            "stop",
-            reason=_reason(state, plan),
-            step=state.step,
-            peak_memory_mb=peak_memory_mb(),
-        )
+        tell("stop", reason=_reason(state, plan), step=state.step, peak_memory_mb=peak_memory_mb())
         if not state.finished:
             raise _interrupted(folder, state, plan)
         _keep_best(tuned, folder)
@@ -174,22 +217,21 @@ def _run(
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
     network.kept = None
     network.to("meta")
-    result = run_result(tuned, given, folder, state, read_events(folder.log))
-    write_json(folder.result, result)
-    write_report(folder.path)
+    result = _accounted(tuned, given, folder, state)
+    for problem in mirrors.finish(result):
+        watch("warning", {"message": problem})
     return Run(folder.path, read_json(folder.result))
 
 
-def _outline(tuned: Tuned, given: RunInput, plan: Plan) -> dict[str, Any]:
-    """Return what the log says first of a run."""
-    trainable, total = parameter_counts(tuned.base.network)
-    return {
-        "recipe": tuned.recipe.name,
-        "rows": {split: len(rows) for split, rows in given.dataset.splits.items()},
-        "steps": plan.steps,
-        "trainable_parameters": trainable,
-        "total_parameters": total,
-    }
+def _accounted(
+    tuned: Tuned, given: RunInput, folder: RunFolder, state: TrainState
+) -> dict[str, Any]:
+    """Write what a run leaves once it has come to its end; return its result."""
+    result = run_result(tuned, given, folder, state, read_events(folder.log))
+    keep_examples(given, folder)
+    write_json(folder.result, result)
+    write_report(folder.path)
+    return result
 
 
 def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
@@ -219,32 +261,11 @@ def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
         },
         "digests": {
             "base": tuned.base.digest,
+            "teacher": given.teacher.digest if given.teacher else None,
             "start": hashlib.sha256(start).hexdigest(),
             **{f"{split} data": digest for split, digest in given.dataset.digest.items()},
         },
     }
-
-
-def _check_selection(tuned: Tuned, *, has_validation: bool) -> None:
-    """Refuse a selection that could not be made once training is done."""
-    training = tuned.recipe.training
-    if training.select is not None and training.select not in tuned.task.metrics:
-        raise ConfigError(
-            "CFG-UNKNOWN",
-            "the task has no such metric",
-            at="training.select",
-            got=training.select,
-            expected=" or ".join(tuned.task.metrics),
-            fix="name one of these metrics",
-        )
-    for key, value in (("select", training.select), ("patience", training.patience)):
-        if value is not None and not has_validation:
-            raise ConfigError(
-                "CFG-VALUE",
-                f"{key} needs validation rows, and there are none",
-                at=f"training.{key}",
-                fix="set data.validation or data.holdout.validation, or leave the setting out",
-            )
 
 
 def _reason(state: TrainState, plan: Plan) -> str:

@@ -29,6 +29,14 @@ def screen(monkeypatch):
     return written
 
 
+def test_it_says_once_how_it_computes(capsys):
+    compute = {"device": "cpu", "precision": "int8", "threads": 2, "tokens_at_once": 1024}
+    with RunProgress() as show:
+        show("start", {**START, "compute": {**compute, "attention": "text by text"}})
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.endswith("cpu, int8, 2 threads, 1,024 tokens at once, attention text by text")
+
+
 def test_it_says_what_is_trained_on_how_many_rows(capsys):
     with RunProgress() as show:
         show("start", START)

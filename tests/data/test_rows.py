@@ -57,3 +57,11 @@ def test_the_digest_knows_every_plain_text():
         return Dataset((), {"train": rows}, {"train": SOURCE}).digest["train"]
 
     assert len({digest("one", "two"), digest("two", "one"), digest("one"), digest("one ")}) == 4
+
+
+def test_questions_share_their_paragraph_whatever_they_ask():
+    def paragraph(id_, question, context):
+        return QuestionRow(id_, question, context, (), "a.json").paragraph
+
+    assert paragraph("q", "Who?", "Two foxes.") == paragraph("r", "What?", "Two foxes.")
+    assert paragraph("q", "Who?", "Two foxes.") != paragraph("q", "Who?", "Two foxes")

@@ -15,8 +15,8 @@ from loratory.methods.make import make_method
 from loratory.methods.trained import trained_parameters
 from loratory.models.growing_texts import RereadTexts, growing_texts
 from loratory.models.load import load_base
-from loratory.models.network import of_texts
 from loratory.models.outline import outline_base
+from loratory.models.reading import of_texts
 from loratory.recipe.schema import PrefixMethod
 
 CLOSE = {"rtol": 0, "atol": 1e-5}

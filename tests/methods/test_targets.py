@@ -9,6 +9,8 @@ from transformers import AutoModel
 from loratory.errors import ConfigError
 from loratory.methods.targets import ends_in, in_blocks, last_parts, target_names
 from loratory.models.load import load_base
+from loratory.models.make import outline
+from loratory.recipe.schema import RecurrentBase
 
 PROJECTIONS = {
     "gpt2": {"c_attn", "c_fc", "c_proj"},
@@ -156,3 +158,11 @@ def test_a_block_without_a_target_layer_is_refused(network, layout):
     with pytest.raises(ConfigError, match="no target layer is in this block") as caught:
         in_blocks(target_names(network, [name]), [1])
     assert caught.value.got == 1
+
+
+@pytest.mark.parametrize("targets", ["all-linear", ["c_attn"], ".*"])
+def test_a_base_without_linear_layers_is_refused(targets, gpt2_folder):
+    network = outline(RecurrentBase(tokenizer=str(gpt2_folder), hidden_size=4)).network
+    with pytest.raises(ConfigError) as caught:
+        target_names(network, targets)
+    assert (caught.value.code, caught.value.fix) == ("CFG-TARGET", "set method.kind to full")

@@ -13,6 +13,7 @@ from loratory.methods.tensor_file import (
     require_fit,
     write_tensors,
 )
+from loratory.methods.trained import trained_parameters
 
 
 def network(seed=0):
@@ -81,10 +82,15 @@ def test_a_tensor_that_does_not_fit_leaves_all_of_them_as_they_were(path):
 def test_the_names_of_the_file_are_told_where_they_are_others(path):
     tensors = {"1.weight": torch.zeros(2, 4), "1.bias": torch.zeros(3)}
     with pytest.raises(ModelError) as caught:
-        put_tensors(network(), tensors, at=path, keys={"1.bias": "their.bias"})
+        put_tensors(trained_parameters(network()), tensors, at=path, keys={"1.bias": "their.bias"})
     assert caught.value.at == f"{path}, their.bias"
     with pytest.raises(ModelError) as caught:
-        put_tensors(network(), {"1.weight": torch.zeros(2, 4)}, at=path, keys={"1.bias": "theirs"})
+        put_tensors(
+            trained_parameters(network()),
+            {"1.weight": torch.zeros(2, 4)},
+            at=path,
+            keys={"1.bias": "theirs"},
+        )
     assert caught.value.got == "theirs"
 
 

@@ -16,7 +16,8 @@ from loratory.methods.usual_layers import (
     outputs_of,
 )
 from loratory.models.conv1d import to_linears
-from loratory.models.network import Network, of_texts
+from loratory.models.network import Network
+from loratory.models.reading import of_texts
 
 SMALL = {
     "vocab_size": 60,

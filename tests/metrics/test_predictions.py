@@ -1,7 +1,6 @@
 """Prediction lines: what is written is read back, and what cannot be scored is refused."""
 
 import json
-from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -59,7 +58,7 @@ def test_a_file_has_one_readable_object_per_line(tmp_path):
     write_predictions(tmp_path / "test.jsonl", [line])
     content = (tmp_path / "test.jsonl").read_bytes().decode("utf-8")
     assert "größte 🎬" in content
-    assert json.loads(content) == asdict(line)
+    assert json.loads(content) == {**LINE, "text": "größte 🎬"}
 
 
 def test_writing_that_fails_leaves_the_older_file_alone(tmp_path):
@@ -119,3 +118,19 @@ def test_a_file_that_is_not_there_or_not_utf8_is_refused(tmp_path):
     assert refusal(tmp_path / "test.jsonl").code == "DATA-FILE"
     (tmp_path / "latin.jsonl").write_bytes(b"gr\xfc\xdfe")
     assert refusal(tmp_path / "latin.jsonl").code == "DATA-ENC"
+
+
+def test_a_group_is_kept_where_there_is_one(tmp_path):
+    lines = [Prediction(**LINE), Prediction(**{**LINE, "id": "q", "group": "p1"})]
+    write_predictions(tmp_path / "test.jsonl", lines)
+    alone, grouped = (tmp_path / "test.jsonl").read_text().splitlines()
+    assert "group" not in alone
+    assert json.loads(grouped)["group"] == "p1"
+    assert read_predictions(tmp_path / "test.jsonl") == lines
+
+
+def test_a_group_is_text(tmp_path):
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps({**LINE, "group": 3}))
+    with pytest.raises(DataError, match="EVAL-TYPE"):
+        read_predictions(path)

@@ -219,7 +219,8 @@ def test_kinds_within_kinds_and_in_lists_have_their_places(kinds_within_kinds):
         ("r: 4\n", "3 r", "`r` belongs under `method`: write method.r"),
         ("training: {num_train_epochs: 3}\n", "3 training.num_train_epochs", "training.epochs"),
         ("output_dir: x\n", "3 output_dir", "--out DIR"),
-        ("quantization: {bits: 8}\n", "3 quantization", "choose from name, base, task, data"),
+        ("pruning: {share: 0.5}\n", "3 pruning", "choose from name, base, task, data"),
+        ("quantization: {bits: 8}\n", "3 quantization.bits", "`bias` belongs under `method`"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_right_one(refusal, lines, key, fix):

@@ -95,7 +95,9 @@ def test_a_key_of_several_kinds_is_the_one_of_the_kind_chosen():
 def test_the_kinds_that_a_key_needs_are_told():
     assert kinds_needed(("task", "stride"), {}) == {("task",): ["span_qa"]}
     assert kinds_needed(("task", "labels"), SPANS) == {("task",): ["classify", "label_words"]}
-    assert kinds_needed(("task", "decoding", "kind"), SPANS) == {("task",): ["written_qa"]}
+    assert kinds_needed(("task", "decoding", "kind"), SPANS) == {
+        ("task",): ["written_qa", "word_problem"]
+    }
     assert kinds_needed(("task", "stride"), SPANS) == {}
     assert kinds_needed(("task", "bos"), SPANS) == {}
     assert kinds_needed(("task", "no_such_key"), {}) == {}
@@ -110,7 +112,15 @@ def test_every_key_but_a_kind_has_a_help_text():
     assert ("method", "rank_pattern", ANY) in items
     keys = {path: forms for path, forms in known_keys().items() if path and path not in items}
     silent = {path for path, forms in keys.items() if not all(form.description for form in forms)}
-    assert silent == {("task", "kind"), ("method", "kind")}
+    assert silent == {
+        ("base", "kind"),
+        ("method", "kind"),
+        ("quantization", "kind"),
+        ("sweep", "kind"),
+        ("sweep", "prune", "kind"),
+        ("task", "kind"),
+        ("task", "loss", "kind"),
+    }
 
 
 def test_sections_are_told_from_values():
@@ -151,18 +161,22 @@ def test_expectations_are_in_words():
         ("training", "schedule"): "one of linear, cosine, constant",
         ("training", "warmup"): "a whole number >= 0 or a number >= 0 and < 1",
         ("task",): "a section of settings",
-        ("task", "kind"): "one of classify, label_words, span_qa, written_qa, text",
+        (
+            "task",
+            "kind",
+        ): "one of classify, label_words, span_qa, written_qa, text, preference, word_problem",
         ("task", "labels"): "a list of text",
         ("task", "labels", 3): "text",
         ("task", "examples"): "a list of sections of settings",
         ("task", "bos"): "true or false",
         ("method", "kind"): (
-            "one of lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, peft, none"
+            "one of lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, peft, none, "
+            "prompting"
         ),
         ("method", "rank_pattern"): "a section of names, each with a whole number >= 1",
         ("method", "alpha_pattern", "c_attn"): "a number > 0",
         ("method", "layers_to_transform"): "a list of a whole number >= 0",
-        ("base",): "text that is not empty",
+        ("base",): "text that is not empty or a section of settings",
         ("data",): "a section of settings",
     }
     assert {path: known_key(path, WORDS).expected for path in words} == words

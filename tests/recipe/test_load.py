@@ -177,6 +177,7 @@ METHODS = {kind: {"kind": kind} for kind in known_key(("method",), {}).kinds} | 
     "peft": {"kind": "peft", "folder": "an adapter"},
 }
 WITH_A_HEAD = {"classify", "span_qa"}
+ASKED_BY_A_PROMPT = {"label_words", "written_qa", "word_problem"}
 
 
 @pytest.mark.parametrize(
@@ -188,12 +189,15 @@ WITH_A_HEAD = {"classify", "span_qa"}
         ("span_qa", {"unanswerable": True, "stride": 64}),
         ("written_qa", {"decoding": {"kind": "sample", "top_p": 0.5, "temperature": 1e-5}}),
         ("text", {"max_length": 128}),
+        ("word_problem", {"examples": [{"problem": "~", "answer": "1e5", "solution": "null"}]}),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
 def test_a_dumped_recipe_of_any_kind_loads_as_the_same(recipe_path, task, more, method):
     if method == ("none" if task in WITH_A_HEAD else "head"):
         pytest.skip("a task has a head or it has none")
+    if method == "prompting" and task not in ASKED_BY_A_PROMPT:
+        pytest.skip("a task is asked by a prompt or it is not")
     written = BARE | {"name": "run", "method": METHODS[method], "task": {"kind": task} | more}
     recipe = load_recipe(recipe_path(json.dumps(written)))
     assert (recipe.task.kind, recipe.method.kind) == (task, method)

@@ -114,11 +114,11 @@ def test_the_key_of_this_kind_that_is_spelt_alike_is_the_one_that_was_meant():
     [
         (("stride",), "span_qa", "`stride` belongs under `task`: write task.stride"),
         (("task", "num_beams"), "written_qa", "under `task.decoding`: write task.decoding.num_b"),
-        (("num_beams",), "text", "under `task.decoding` with task.kind written_qa: write task.dec"),
+        (("num_beams",), "text", "under `task.decoding` with task.kind written_qa or"),
         (("task", "strid"), "classify", "`stride` belongs under `task` with task.kind span_qa: "),
-        (("task", "decoding"), "text", "`decoding` belongs to task.kind written_qa; remove it"),
+        (("task", "decoding"), "text", "`decoding` belongs to task.kind written_qa or word_prob"),
         (("task", "label"), "span_qa", "`label` belongs under `data`: write data.label"),
-        (("template",), "classify", "with task.kind label_words or written_qa: write task.templat"),
+        (("template",), "classify", "with task.kind label_words or written_qa or"),
         (("template",), "label_words", "`template` belongs under `task`: write task.template"),
     ],
 )

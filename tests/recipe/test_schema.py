@@ -32,7 +32,9 @@ def test_rows_that_do_not_fit_the_task_are_told_where_they_are_named(
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_named_set_is_the_data_of_the_tasks_that_are_advised(loaded, refusal, name):
-    advice = refusal("task: {kind: text}\n", f"data.name={name}").fix
+    # One of the two takes none but questions, the other all but those.
+    other = "span_qa" if name not in {"squad", "squad_v2"} else "text"
+    advice = refusal(f"task: {{kind: {other}}}\n", f"data.name={name}").fix
     fitting = advice.removeprefix("set task.kind to ").partition(",")[0].split(" or ")
     for task in TASKS:
         overrides = (f"data.name={name}", f"task.kind={task}")
@@ -103,6 +105,45 @@ def test_a_probe_needs_a_head_and_a_head_needs_training(loaded, refusal, task):
     assert error.problem.startswith(f"task {task} ")
     assert error.fix == f"set method.kind to {fits}, or to lora"
     assert refusal("", f"method.kind={other}", *given).at == "command line: method.kind"
+
+
+PROMPTING = "method: {kind: prompting, examples: {kind: seed, k: 4}}"
+ASKED_BY_A_PROMPT = ("label_words", "written_qa", "word_problem")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_prompting_is_for_tasks_that_are_asked_by_a_prompt(loaded, refusal, task):
+    given = ("data={train: a.csv}", f"task={{kind: {task}}}")
+    if task in ASKED_BY_A_PROMPT:
+        assert loaded(PROMPTING, *given).method.examples.k == 4
+        return
+    error = refusal(PROMPTING, *given)
+    assert error.code == "CFG-RANGE"
+    assert error.problem == f"task {task} is not asked by a prompt"
+    assert error.fix.startswith("set task.kind to label_words, written_qa or word_problem")
+
+
+@pytest.mark.parametrize("task", ["written_qa", "word_problem"])
+def test_there_are_no_classes_to_balance_where_there_are_none(loaded, refusal, task):
+    method = "method: {kind: prompting, examples: {kind: balanced, k: 4}}"
+    error = refusal(method, "data={train: a.csv}", f"task={{kind: {task}}}")
+    assert error.problem == f"task {task} has no classes to balance"
+    assert error.fix == "set method.examples.kind to seed or similar"
+    loaded(method, "data={train: a.csv}", "task={kind: label_words}")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "{kind: label_words, shots: 2}",
+        "{kind: label_words, examples: [{text: a, label: b}]}",
+        "{kind: word_problem, examples: [{problem: a, answer: '2', solution: so 2}]}",
+    ],
+)
+def test_examples_are_the_tasks_own_or_chosen_by_the_method(loaded, refusal, task):
+    error = refusal(PROMPTING, "data={train: a.csv}", f"task={task}")
+    assert error.problem.startswith("the task has solved examples of its own")
+    loaded("method: {kind: prompting}", "data={train: a.csv}", f"task={task}")
 
 
 def test_a_bottleneck_has_one_width(loaded, refusal):

@@ -72,3 +72,17 @@ def test_solved_examples_are_counted(record):
     assert task(shots=0, examples=[{"text": "a", "label": "b"}] * 2).endswith(
         "; 2 solved examples before each)"
     )
+
+
+def test_a_new_network_and_its_teacher_are_named_in_words(record):
+    recipe = {
+        "base": {"kind": "recurrent", "cell": "rnn"},
+        "distillation": {"teacher": "runs/t", "temperature": 2.0, "alpha": 0.5, "extra": None},
+    }
+    result = record.result.model_copy(update={"base": "rnn 768"})
+    found = facts(replace(record, recipe=recipe, result=result))
+    assert found["Base"] == "rnn 768"
+    assert found["Teacher"].startswith(
+        "teacher runs/t, temperature 2, alpha 0.5, loss = alpha · T²"
+    )
+    assert "Teacher" not in facts(record)

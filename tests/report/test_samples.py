@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from loratory.metrics.evaluate import evaluate_classification
 from loratory.metrics.predictions import Prediction
-from loratory.report.account import ClassAccount, accounted
+from loratory.report.account import ClassAccount, NumberAccount, accounted
 from loratory.report.samples import sheets
 
 
@@ -120,3 +120,22 @@ def test_an_answer_without_a_probability_has_none_shown(spans):
     line = Prediction("q", "Which?", ("door",), "window", {})
     account = answers(replace(spans, predictions={"validation": [line]}))
     assert sheets(account, "validation")[0].samples[0].mark == "\N{EN DASH}"
+
+
+def test_problems_are_drawn_by_their_ids_with_all_that_was_written():
+    lines = [
+        Prediction(f"test/{n}", f"how many? {n}", "4", f"so {n}. Answer: {n}", {})
+        for n in range(30)
+    ]
+    (sheet,) = sheets(NumberAccount(lines, tuple(n == 4 for n in range(30))), "test")
+    assert len(sheet.samples) == 20
+    by_id = {sample.id: sample for sample in sheet.samples}
+    again = sheets(NumberAccount(lines[::-1], (False,) * 30), "test")[0]
+    assert [sample.id for sample in again.samples] == [*by_id]
+    for name, sample in by_id.items():
+        number = name.removeprefix("test/")
+        assert sample.mark == ("right" if number == "4" else "wrong")
+        assert [saying.texts for saying in sample.sayings] == [
+            (f"so {number}. Answer: {number}",),
+            ("4",),
+        ]

@@ -251,7 +251,7 @@ def test_probabilities_are_over_the_best_of_all_windows_and_the_lowest_none(base
     assert line.scores == pytest.approx(
         dict(zip(("quiet", "a lovely story", ""), expected, strict=True))
     )
-    assert line.prediction == "quiet"
+    assert (line.prediction, line.group) == ("quiet", twice.paragraph)
 
 
 def test_a_text_that_stands_there_twice_counts_once_as_its_best(base):

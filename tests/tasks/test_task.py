@@ -13,12 +13,12 @@ from loratory.tasks.written_qa import WrittenQA
 @pytest.mark.parametrize(
     ("kind", "settles"),
     [
-        (Classify, False),
-        (LabelWords, False),
+        (Classify, True),
+        (LabelWords, True),
         (SpanQA, True),
         (WrittenQA, False),
         (PlainText, False),
     ],
 )
-def test_only_what_may_say_none_is_left_something_to_choose(kind, settles):
+def test_what_has_a_threshold_or_a_temperature_is_left_something_to_choose(kind, settles):
     assert isinstance(kind.__new__(kind), Settling) == settles

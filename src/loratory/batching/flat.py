@@ -4,7 +4,7 @@ Where beginnings are shared, a token that several texts begin with stands there 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 import torch
@@ -34,7 +34,10 @@ class FlatBatch:
     """What the task should find there, `[positions]`."""
 
     counts: tuple[int, ...]
-    """How many of the positions each row has."""
+    """How many of the positions each text has: a row, and what stands beside it."""
+
+    given: Tensor = field(default_factory=lambda: torch.empty(0))
+    """What the rows were given to compare with, one after the other, `[numbers]`."""
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -57,6 +60,8 @@ def flatten(
     rows: Sequence[EncodedRow], device: torch.device | str = "cpu", *, shared: bool = False
 ) -> FlatBatch:
     """Lay `rows` end to end; what they begin with in common once, if it may be `shared`."""
+    given = [number for row in rows for number in row.given]
+    rows = [text for row in rows for text in row.texts]
     texts = [row.tokens for row in rows]
     if shared:
         tree = grow_tree(texts)
@@ -82,4 +87,5 @@ def flatten(
         read_at=whole(read_at),
         targets=whole([target for row in rows for target in row.targets]),
         counts=tuple(len(row.positions) for row in rows),
+        given=torch.tensor(given, dtype=torch.float32, device=device),
     )

@@ -57,18 +57,18 @@ def micro_batches(rows: Sequence[EncodedRow], most: int, *, shared: bool) -> lis
 
     Where beginnings are `shared`, rows that begin alike stand side by side.
     """
-    texts = [row.tokens for row in rows]
+    lengths = list(map(len, rows))
     if not shared:
-        return [
-            list(range(len(rows)))[part] for part in split_by_tokens(list(map(len, rows)), most)
-        ]
+        return [list(range(len(rows)))[part] for part in split_by_tokens(lengths, most)]
+    texts = [row.tokens for row in rows]
     order = sorted(range(len(rows)), key=texts.__getitem__)
     sorted_texts = [texts[number] for number in order]
     common = [
         common_length(one, other)
         for one, other in zip([(), *sorted_texts], sorted_texts, strict=False)
     ]
-    return [order[part] for part in split_by_tokens(list(map(len, sorted_texts)), most, common)]
+    sorted_lengths = [lengths[number] for number in order]
+    return [order[part] for part in split_by_tokens(sorted_lengths, most, common)]
 
 
 def split_by_tokens(

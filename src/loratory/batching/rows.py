@@ -18,14 +18,26 @@ class EncodedRow:
     positions: tuple[int, ...]
     targets: tuple[int, ...]
 
+    beside: tuple["EncodedRow", ...] = ()
+    """Texts that say something only together with this one, such as the rejected answer of a pair:
+    they stand behind it in the same batch."""
+
+    given: tuple[float, ...] = ()
+    """Numbers that the loss compares with and the network does not say, such as a reference's."""
+
     @property
     def tokens(self) -> tuple[int, ...]:
-        """All tokens of the row, in reading order."""
+        """All tokens of the row's own text, in reading order."""
         return tuple(token for segment in self.segments for token in segment)
 
+    @property
+    def texts(self) -> tuple["EncodedRow", ...]:
+        """The row, and what stands beside it."""
+        return (self, *self.beside)
+
     def __len__(self) -> int:
-        """Return the number of tokens."""
-        return sum(map(len, self.segments))
+        """Return the number of tokens, those beside it included."""
+        return sum(map(len, self.segments)) + sum(map(len, self.beside))
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,12 @@ class Encoding:
 
     asked_loss: bool = True
     """Whether the loss over what is asked is that over `rows`: then one pass gives both."""
+
+    learned_of: tuple[int, ...] = ()
+    """The number of the data's row that each of `rows` is of; empty where they are one to one."""
+
+    examples: tuple[tuple[str, ...], ...] = ()
+    """The ids of the rows that stand solved before each row of the data; empty where none do."""
 
 
 def one_each(rows: Sequence[EncodedRow], **further: Any) -> Encoding:

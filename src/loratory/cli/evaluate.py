@@ -8,6 +8,7 @@ from rich.table import Table
 
 from loratory.cli.output import (
     AsJson,
+    Precision,
     console,
     print_json,
     print_table,
@@ -23,6 +24,7 @@ def evaluate(
     file: Annotated[
         Path | None, typer.Option(help="A labelled file with the run's columns.")
     ] = None,
+    precision: Precision = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +39,7 @@ def evaluate(
 
     from loratory.inference.evaluate import evaluate_run
 
-    found = evaluate_run(run, split=split, file=file)
+    found = evaluate_run(run, split=split, file=file, precision=precision)
     if as_json:
         print_json(
             {

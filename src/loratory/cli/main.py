@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from loratory.cli import data, evaluate, generate, merge, models, params, predict, train
+from loratory.cli import (
+    compare,
+    data,
+    evaluate,
+    export,
+    generate,
+    merge,
+    models,
+    params,
+    predict,
+    quantize,
+    search,
+    sweep,
+    track,
+    train,
+)
 from loratory.cli.output import print_error
 from loratory.errors import LoratoryError
 
@@ -18,10 +33,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("sweep")(sweep.sweep)
+app.command("search")(search.search)
+app.command("track")(track.track)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
 app.command("merge")(merge.merge)
+app.command("quantize")(quantize.quantize)
+app.command("export")(export.export)
 app.command("params")(params.params)
 app.command("models")(models.models)
 app.add_typer(data.app, name="data")

@@ -18,6 +18,13 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, such as training.epochs=3."),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="float32, bfloat16 or int8 in place of the number format the run was trained in.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

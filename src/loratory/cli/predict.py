@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from loratory.cli.output import AsJson, console, print_json, print_text
+from loratory.cli.output import AsJson, Precision, console, print_json, print_text
 from loratory.errors import ConfigError
 
 
-def predict(
+def predict(  # noqa: PLR0913 - one parameter an option
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...")] = None,
     file: Annotated[
@@ -25,6 +25,7 @@ def predict(
         str | None, typer.Option(help="The file's column of texts; else that of the recipe.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the predictions.")] = None,
+    precision: Precision = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -43,10 +44,10 @@ def predict(
     from loratory.metrics.predictions import write_predictions
 
     if given is not None:
-        lines = predict_texts(run, given)
+        lines = predict_texts(run, given, precision=precision)
     else:
         assert file is not None
-        lines = predict_file(run, file, column=column)
+        lines = predict_file(run, file, column=column, precision=precision)
     if out is not None:
         write_predictions(out, lines)
         console.print(f"{len(lines):,} predictions in {out}", markup=False)

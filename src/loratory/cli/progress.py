@@ -44,6 +44,8 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             case "resume":
                 console.print(f"resumed after step {values['step']}")
                 self._bar.update(self._task, completed=values["step"])
+            case "quantization":
+                self._rounds(values)
             case "warning":
                 console.print(f"warning: {values['message']}", style="yellow", markup=False)
             case "step":
@@ -60,7 +62,15 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             f"{rows} rows; {values['trainable_parameters']:,} of "
             f"{values['total_parameters']:,} parameters train ({share:.2%})"
         )
+        if "compute" in values:
+            console.print(_computes(values["compute"]))
         self._bar.update(self._task, description="training", total=values["steps"])
+
+    def _rounds(self, values: dict[str, Any]) -> None:
+        from loratory.methods.rounded import RoundedParts
+
+        for line in RoundedParts(**values).lines():
+            console.print(line, markup=False)
 
     def _stepped(self, values: dict[str, Any]) -> None:
         self._recent.append((values["tokens"], values["seconds"]))
@@ -80,3 +90,12 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         )
         clock = time.strftime("%H:%M:%S")
         console.print(f"{clock}  step {values['step']}  {values['split']}: {metrics}")
+
+
+def _computes(chosen: dict[str, Any]) -> str:
+    """Return how a run computes, as a line."""
+    threads = f"{chosen['threads']} thread{'s' if chosen['threads'] > 1 else ''}"
+    return (
+        f"{chosen['device']}, {chosen['precision']}, {threads}, "
+        f"{chosen['tokens_at_once']:,} tokens at once, attention {chosen['attention']}"
+    )

@@ -31,6 +31,8 @@ _USES = {
     "span_qa": _QUESTIONS,
     "written_qa": _QUESTIONS,
     "text": 'loratory generate {run} "a beginning"',
+    "word_problem": 'loratory predict {run} "a problem"',
+    "preference": 'loratory generate {run} "a prompt"',
 }
 
 
@@ -94,6 +96,8 @@ def _show(run: "Run") -> None:
             f"at most {result['peak_memory_mb']:,.0f} MB, "
             f"{result['adapter_bytes'] / 1e6:.1f} MB of tuned weights"
         )
+    for kind, look in run.looks.items():
+        print_text(f"{kind}: {look}")
     print_text(f"report:  {run.path / 'report.html'}")
     print_text(f"use it:  {_USES[result['task']].format(run=run.path)}")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from loratory.data.audit import Audit, Repeat
-from loratory.data.rows import Dataset, QuestionRow
+from loratory.data.rows import Dataset, PairRow, ProblemRow, QuestionRow
 from loratory.data.traits import ANSWERS, said_of
 from loratory.errors import DataError
 
@@ -36,6 +36,19 @@ def refuse_unanswerable(rows: Sequence[QuestionRow]) -> None:
             at=without[0].place,
             fix="set task.unanswerable=true for task span_qa (the set with such questions is "
             "data.name=squad_v2), or take them out",
+        )
+
+
+def refuse_without_steps(rows: Sequence[ProblemRow]) -> None:
+    """Refuse problems without a solution, where its steps are needed (DATA-COL)."""
+    without = [row for row in rows if not row.solution]
+    if without:
+        raise DataError(
+            "DATA-COL",
+            f"{len(without):,} of {len(rows):,} training problems have no steps to their answer",
+            at=without[0].place,
+            expected="a text in the column solution",
+            fix="add the steps, or set task.writes=answer to do without",
         )
 
 
@@ -111,6 +124,8 @@ def _conflicts(audit: Audit) -> str:
     number = len(audit.conflicts)
     if any(split.questions for split in audit.splits.values()):
         return f"questions answerable here and unanswerable there: {number}"
+    if isinstance(audit.conflicts[0].row, PairRow):
+        return f"pairs that an earlier row has the other way round: {number}"
     return f"rows that carry another label than an earlier row of the same text: {number}"
 
 

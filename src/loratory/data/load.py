@@ -24,7 +24,10 @@ from loratory.data.checks import (
 )
 from loratory.data.labelled import LabelledReader
 from loratory.data.named_questions import QuestionReader
+from loratory.data.pair_warnings import pair_warnings
+from loratory.data.pairs import PairReader
 from loratory.data.plain import TextReader
+from loratory.data.problems import ProblemReader
 from loratory.data.reading import Reader, Reading
 from loratory.data.rows import AnyRow, Dataset, Source
 from loratory.data.splits import held_out_of, limited, with_holdout
@@ -73,6 +76,10 @@ def _reader(section: DataSection, reads: Reads, labels: tuple[str, ...] | None) 
             return QuestionReader(section)
         case "texts":
             return TextReader(section)
+        case "pairs":
+            return PairReader(section)
+        case "problems":
+            return ProblemReader(section)
         case _:
             assert_never(reads)
 
@@ -121,8 +128,10 @@ def _used(whole: Dataset, section: DataSection) -> Dataset:
         refuse_conflicts(findings, whole.labels)
     if section.leaks == "refuse":
         refuse_leaks(findings, published=section.name is not None)
-    used = replace(whole, splits=limited(whole.splits, section.limit))
+    splits = {split: whole.rows(split) for split in section.splits or whole.splits}
+    used = replace(whole, splits=limited(splits, section.limit))
     refuse_one_class(used)
     if used.splits != whole.splits:
         findings = audit(used)
-    return replace(used, warnings=(*whole.warnings, *warnings(findings)))
+    found = (*whole.warnings, *warnings(findings), *pair_warnings(used.splits))
+    return replace(used, warnings=found)

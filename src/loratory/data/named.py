@@ -16,6 +16,7 @@ from loratory.data.labels import LabelColumn, LabelOf
 from loratory.data.ratings import rating_label
 from loratory.data.readers import Table, read_table
 from loratory.data.records import Record
+from loratory.data.review_pairs import JUDGE, judge_tables
 from loratory.data.reviews_wheel import reviews_table
 from loratory.errors import DataError, ResourceError
 
@@ -111,6 +112,8 @@ NAMED_SETS = {
     ),
 }
 
+NAMED_SETS[JUDGE] = NAMED_SETS["rotten_tomatoes"]
+
 
 def named_tables(name: str, folder: str | None) -> dict[str, Table]:
     """Return the splits of a named set, as published, with known damage mended.
@@ -119,6 +122,8 @@ def named_tables(name: str, folder: str | None) -> dict[str, Table]:
         DataError: the folder, or every file of it, is missing, or one of them cannot be read.
         ResourceError, SecurityError: the wheel or the hub cannot be used.
     """
+    if name == JUDGE:
+        return judge_tables(named_tables("rotten_tomatoes", folder))
     known = NAMED_SETS[name]
     if folder is not None:
         tables = _folder_tables(known, Path(folder).expanduser() / name)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from loratory.data.files import file_content
 from loratory.data.lines import Line, read_lines
+from loratory.data.named import named_tables
 from loratory.data.readers import ENDINGS, Table, file_table, read_table, unknown_format
 from loratory.data.reading import Reading, own_files
 from loratory.data.records import Record, Records
+from loratory.data.review_pairs import text_tables
 from loratory.data.rows import TextRow
 from loratory.data.texts import checked_text
 from loratory.errors import DataError
@@ -21,12 +23,14 @@ from loratory.recipe.schema import DataSection
 
 @dataclass(frozen=True)
 class TextReader:
-    """Reads plain texts, which have neither labels nor named sets."""
+    """Reads plain texts, which have no labels."""
 
     given: DataSection
 
     def section(self) -> Reading:
-        """Return the records of the section's files."""
+        """Return the records of the section's named set, or of its files."""
+        if self.given.name is not None:
+            return _reading(text_tables(named_tables("rotten_tomatoes", self.given.dir)))
         return _reading({split: self._table(path) for split, path in own_files(self.given).items()})
 
     def file(self, path: Path) -> Reading:

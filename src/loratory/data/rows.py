@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from loratory.errors import DataError
 
@@ -51,6 +51,28 @@ class QuestionRow:
     article: str = ""
     """Title of the article that the context is from; questions of one article belong together."""
 
+    @property
+    def paragraph(self) -> str:
+        """A short name of the context, which questions on the same one share."""
+        return sha256(self.context.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """A problem whose answer is a number."""
+
+    id: str
+    """SPLIT/number of the problem in its source, from 0."""
+
+    problem: str
+    answer: str
+    """The number, without unit; empty where nobody knows it."""
+
+    solution: str
+    """The steps to it, on one line; empty where there are none."""
+
+    place: str
+
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
@@ -63,7 +85,36 @@ class TextRow:
     place: str
 
 
-AnyRow = Row | QuestionRow | TextRow
+class Message(NamedTuple):
+    """What one side of a chat says."""
+
+    role: str
+    content: str
+
+
+Said = str | tuple[Message, ...]
+"""A text, or the messages of a chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A prompt and two answers to it, of which one is preferred; texts, or messages all three."""
+
+    id: str
+    """SPLIT/number of the pair in its source, from 0."""
+
+    prompt: Said
+    chosen: Said
+    rejected: Said
+    place: str
+
+
+AnyRow = Row | QuestionRow | TextRow | ProblemRow | PairRow
+
+
+def plain(said: Said) -> str:
+    """Return a text as it is, or what the messages say, one after the other."""
+    return said if isinstance(said, str) else "\n".join(message.content for message in said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +140,12 @@ class Dataset:
     """Class names in the order of their numbers; none for questions and plain texts."""
 
     splits: dict[str, tuple[Any, ...]]
-    """The rows of each split, all of one kind: `Row`, `QuestionRow` or `TextRow`."""
+    """The rows of each split, all of one kind: `Row`, `QuestionRow`, `TextRow` or `PairRow`."""
 
     sources: dict[str, Source]
     warnings: tuple[str, ...] = ()
+    examples: tuple[Any, ...] = ()
+    """Training rows that may stand solved before prompts."""
 
     @cached_property
     def digest(self) -> dict[str, str]:
@@ -137,3 +190,7 @@ def _content(row: AnyRow) -> list[object]:
             return [row.question, row.context, [[a.text, a.start] for a in row.answers]]
         case TextRow():
             return [row.text]
+        case PairRow():
+            return [row.prompt, row.chosen, row.rejected]
+        case ProblemRow():
+            return [row.problem, row.answer, row.solution]

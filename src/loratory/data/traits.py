@@ -3,28 +3,40 @@
 from dataclasses import replace
 from functools import lru_cache
 
-from loratory.data.rows import AnyRow, QuestionRow, Row, TextRow
+from loratory.data.rows import AnyRow, PairRow, ProblemRow, QuestionRow, Row, TextRow, plain
 from loratory.data.texts import normalised
 
 ANSWERS = ("answerable", "unanswerable")
 
 
 def main_text(row: AnyRow) -> str:
-    """Return the text of a row, or the context that its question is about."""
+    """Return the text of a row, the context that its question is about, or a pair's prompt."""
     match row:
         case Row() | TextRow():
             return row.text
         case QuestionRow():
             return row.context
+        case PairRow():
+            return plain(row.prompt)
+        case ProblemRow():
+            return row.problem
 
 
 def same_as(row: AnyRow) -> str:
-    """Return what two rows share that count as the same: the text, or question and context."""
+    """Return what two rows share that count as the same.
+
+    It is the text, question and context, or a prompt and its two answers whichever is preferred.
+    """
     match row:
         case Row() | TextRow():
             return normalised(row.text)
         case QuestionRow():
             return f"{normalised(row.question)}\n{context_of(row)}"
+        case PairRow():
+            answers = sorted(normalised(plain(said)) for said in (row.chosen, row.rejected))
+            return "\n".join([normalised(plain(row.prompt)), *answers])
+        case ProblemRow():
+            return normalised(row.problem)
 
 
 def said_of(row: AnyRow, labels: tuple[str, ...]) -> str:
@@ -34,8 +46,12 @@ def said_of(row: AnyRow, labels: tuple[str, ...]) -> str:
             return labels[row.label]
         case QuestionRow():
             return ANSWERS[not row.answers]
+        case ProblemRow():
+            return row.answer
         case TextRow():
             return ""
+        case PairRow():
+            return plain(row.chosen)
 
 
 def belongs_to(row: AnyRow) -> tuple[str, ...]:
@@ -45,6 +61,10 @@ def belongs_to(row: AnyRow) -> tuple[str, ...]:
             return (normalised(row.text),)
         case QuestionRow():
             return (row.article, context_of(row))
+        case PairRow():
+            return (normalised(plain(row.prompt)),)
+        case ProblemRow():
+            return (normalised(row.problem),)
 
 
 def stratum(row: AnyRow) -> int:
@@ -52,7 +72,7 @@ def stratum(row: AnyRow) -> int:
     match row:
         case Row():
             return row.label
-        case QuestionRow() | TextRow():
+        case QuestionRow() | TextRow() | ProblemRow() | PairRow():
             return 0
 
 
@@ -62,7 +82,7 @@ def moved(row: AnyRow, *, split: str) -> AnyRow:
     Row train/17 becomes validation/17.
     """
     match row:
-        case Row() | TextRow():
+        case Row() | TextRow() | ProblemRow() | PairRow():
             return replace(row, id=f"{split}/{row.id.removeprefix('train/')}")
         case QuestionRow():
             return row

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from loratory.data.audit import Audit, audit
 from loratory.inference.result import RunInput, token_lengths, warnings
-from loratory.models.load import load_tokenizer
+from loratory.models.make import tokenizer_for
 from loratory.recipe.schema import Recipe
 from loratory.tasks.given import given_rows
 from loratory.tasks.make import make_task
@@ -28,7 +28,7 @@ def audit_data(recipe: Recipe) -> DataAudit:
         DataError: a row or the whole cannot be used.
     """
     recipe, dataset = given_rows(recipe)
-    tokenizer, positions = load_tokenizer(recipe.base)
+    tokenizer, positions = tokenizer_for(recipe.base)
     task = make_task(recipe.task, tokenizer=tokenizer, positions=positions)
     encodings = {split: task.encode(rows) for split, rows in dataset.splits.items()}
     return DataAudit(

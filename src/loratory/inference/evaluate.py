@@ -5,7 +5,9 @@ from pathlib import Path
 
 from loratory.data.load import load_file
 from loratory.data.rows import Dataset
-from loratory.inference.tuned import load_run
+from loratory.inference.opened import open_model
+from loratory.inference.precision import in_precision
+from loratory.inference.references import referred_by_run
 from loratory.metrics.predictions import write_predictions
 from loratory.recipe.schema import task_labels
 from loratory.runs.folder import RunFolder
@@ -26,28 +28,39 @@ class RunScores:
     warnings: tuple[str, ...]
 
 
-def evaluate_run(run: Path, *, split: str | None = None, file: Path | None = None) -> RunScores:
+def evaluate_run(
+    run: Path,
+    *,
+    split: str | None = None,
+    file: Path | None = None,
+    precision: str | None = None,
+) -> RunScores:
     """Predict and score the rows of `split`, or of a labelled `file`, and keep the predictions.
 
-    Without either: the test split where there is one, else validation.
+    Without either: the test split where there is one, else validation. `precision` is another
+    number format than the one the run was trained in; its predictions are kept beside.
 
     Raises:
+        ConfigError: the run cannot be read in this format (CFG-PRECISION).
         RunError: the run has not finished.
         DataError: the data has no such split, or a row cannot be used.
     """
     folder = RunFolder.open(run)
-    tuned = load_run(run)
+    tuned = open_model(run, overrides=in_precision(run, precision))
+    beside = f"-{precision}" if precision else ""
     if file is not None:
         recipe = tuned.recipe
         dataset = load_file(str(file), recipe.data, recipe.task.reads, task_labels(recipe.task))
         check_rows(recipe, dataset)
-        name, path = "file", folder.predictions(f"file-{file.stem}")
+        name, path = "file", folder.predictions(f"file-{file.stem}{beside}")
     else:
-        _, dataset = given_rows(tuned.recipe)
+        # A run may have left out splits that its data has, to be scored once all is chosen.
+        data = tuned.recipe.data.model_copy(update={"splits": None})
+        _, dataset = given_rows(tuned.recipe.model_copy(update={"data": data}))
         name = split or ("test" if "test" in dataset.splits else "validation")
-        path = folder.predictions(name)
+        path = folder.predictions(f"{name}{beside}")
     rows = dataset.rows(name)
-    encoding = tuned.task.encode(rows)
+    encoding = referred_by_run(tuned, folder, name, tuned.task.encode(rows))
     found = tuned.evaluate(rows, encoding)
     write_predictions(path, found.predictions)
     return RunScores(

@@ -100,7 +100,7 @@ class Frozen:
 
     @cached_property
     def _places(self) -> Places:
-        return Places.of(row.tokens for row in self._rows)
+        return Places.of(text.tokens for row in self._rows for text in row.texts)
 
     @cached_property
     def _probed(self) -> Tensor:

@@ -98,11 +98,16 @@ def _groups(
         texts = (len(group) + 1) * _rows(writing)
         longest = max(longest, len(draft.prompt) + draft.room)
         if group and (texts > most_texts or texts * longest > most_tokens):
-            yield group
+            yield _alike_together(group)
             group, longest = [], len(draft.prompt) + draft.room
         group.append(draft)
     if group:
-        yield group
+        yield _alike_together(group)
+
+
+def _alike_together(drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the drafts with those side by side whose prompts begin alike."""
+    return sorted(drafts, key=lambda draft: (tuple(draft.prompt), draft.number))
 
 
 def _rows(writing: Writing) -> int:

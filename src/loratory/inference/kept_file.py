@@ -1,9 +1,7 @@
 """A large table of numbers that is computed once, kept in the user's cache and read from there."""
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from torch import Tensor
 from loratory.data.cache import cache_folder
 from loratory.errors import RunError
 from loratory.runs.atomic import disk_errors
-from loratory.runs.lock import owned
+from loratory.runs.lock import awaited
 from loratory.runs.published import publish_folder, recover_published
 
 _FOLDER, _FILE = "frozen_states", "numbers"
@@ -36,7 +34,7 @@ def kept_file(
         size = prod(shape)
         return torch.from_file(str(path / _FILE), shared=new, size=size, dtype=dtype).view(shape)
 
-    with _awaited(folder):
+    with awaited(folder):
         target = folder / "table"
         if not _is_whole(target):
             publish_folder(
@@ -57,17 +55,3 @@ def _is_whole(target: Path) -> bool:
     # Nothing in it is lost: it is computed again.
     shutil.rmtree(target)
     return False
-
-
-@contextmanager
-def _awaited(folder: Path) -> Iterator[None]:
-    """Own the folder, once whoever computes the same table is done with it."""
-    while True:
-        try:
-            with owned(folder):
-                yield
-                return
-        except RunError as error:
-            if error.code != "RUN-LOCK":
-                raise
-        time.sleep(1.0)

@@ -6,11 +6,12 @@ Each look keeps its prediction lines in the run folder and tells the log what it
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from loratory.errors import DataError
 from loratory.inference.result import UNTUNED, RunInput
 from loratory.inference.tuned import Evaluation, Tuned
-from loratory.metrics.predictions import read_predictions, write_predictions
+from loratory.metrics.predictions import Prediction, read_predictions, write_predictions
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import write_json
 from loratory.tasks.given import probe_rows
@@ -92,16 +93,28 @@ class Looks:
 
     def _settled(self, *, step: int, epoch: float) -> Tuned:
         task = self.tuned.task
-        if "threshold" not in self.given.encodings or not isinstance(task, Settling):
+        if not isinstance(task, Settling) or task.settles_on not in self.given.encodings:
             return self.tuned
-        found = self.evaluate("threshold", step=step, epoch=epoch)
-        values = task.settle(found.predictions)
+        path = self.folder.predictions("validation")
+        if task.settles_on == "validation":
+            lines = shown = self._undecided(path)
+        else:
+            lines = self.evaluate(task.settles_on, step=step, epoch=epoch).predictions
+            shown = read_predictions(path) if path.is_file() else []
+        values = task.settle(lines)
         write_json(self.folder.settled, values)
         task = task.settled(values)
-        path = self.folder.predictions("validation")
-        if path.is_file():
-            write_predictions(path, [task.decided(line) for line in read_predictions(path)])
+        if shown:
+            write_predictions(path, [task.decided(line) for line in shown])
         return replace(self.tuned, task=task)
+
+    def _undecided(self, path: Path) -> list[Prediction]:
+        """Return the lines of the validation rows as they are before anything is chosen."""
+        if not self.folder.settled.is_file():
+            return read_predictions(path)
+        # A kill came after the choice, and the lines on the disk may be from before or after it.
+        rows, encoding = self.given.dataset.rows("validation"), self.given.encodings["validation"]
+        return self.tuned.evaluate(rows, encoding).predictions
 
 
 def _no_metric(metric: str, found: Mapping[str, float]) -> DataError:

@@ -5,7 +5,7 @@ import torch
 from loratory.methods.count import Counts, add_parts, count, parts_of
 from loratory.methods.elsewhere import settled
 from loratory.methods.make import make_method
-from loratory.models.outline import outline_base
+from loratory.models.make import outline
 from loratory.recipe.schema import ClassifyTask, Recipe
 from loratory.tasks.given import given_rows
 from loratory.tasks.make import make_task, reads_vocabulary
@@ -22,7 +22,7 @@ def recipe_counts(recipe: Recipe) -> Counts:
     if isinstance(recipe.task, ClassifyTask) and recipe.task.labels is None:
         recipe, _ = given_rows(recipe)
     method = make_method(settled(recipe.method))
-    base = outline_base(recipe.base, language_head=reads_vocabulary(recipe.task))
+    base = outline(recipe.base, language_head=reads_vocabulary(recipe.task))
     parts, generator = parts_of(base.network), torch.Generator()
     method.apply(base, generator)
     add_parts(parts, base.network, "method")

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 
 from loratory.batching.rows import Encoding, total_tokens
-from loratory.data.rows import Dataset
+from loratory.data.rows import Dataset, Row
+from loratory.inference.teacher import Teacher
 from loratory.inference.tuned import Tuned
 from loratory.methods.trained import parameter_counts
 from loratory.metrics.baselines import Baseline
+from loratory.metrics.evaluate import ClassificationScores
 from loratory.metrics.predictions import read_predictions
 from loratory.metrics.written_answers import WrittenScores
-from loratory.recipe.schema import LabelWordsTask
+from loratory.recipe.schema import LabelWordsTask, base_name
 from loratory.runs.environment import peak_memory_mb
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
-from loratory.tasks.written_qa import CUT
+from loratory.tasks.task import Referring, Scores
+from loratory.tasks.written_answers import CUT
 from loratory.train.checkpoint import TrainState
 
 UNTUNED = "untuned"
@@ -34,6 +37,20 @@ class RunInput:
 
     dataset: Dataset
     encodings: Mapping[str, Encoding]
+    teacher: Teacher | None = None
+    extra: tuple[Row, ...] = ()
+    """Texts without labels, of which the teacher alone says something."""
+
+    @property
+    def learned_rows(self) -> tuple[Any, ...]:
+        """The training rows, and behind them the extra ones."""
+        return (*self.dataset.rows("train"), *self.extra)
+
+    @property
+    def learned_ids(self) -> list[str]:
+        """The id of the training row that each encoded one is of."""
+        rows, encoding = self.learned_rows, self.encodings["train"]
+        return [rows[number].id for number in encoding.learned_of or range(len(encoding.rows))]
 
 
 def run_result(
@@ -65,7 +82,10 @@ def run_result(
         "evaluation": evaluation,
         "baselines": {split: _baselines(tuned, given, folder, split) for split in evaluation},
         "truncated": {name: found.truncated for name, found in given.encodings.items()},
-        "token_lengths": {name: token_lengths(found) for name, found in given.encodings.items()},
+        # Training rows are not made into tokens where nothing trains.
+        "token_lengths": {
+            name: token_lengths(found) for name, found in given.encodings.items() if found.rows
+        },
         "train_tokens": total_tokens(given.encodings["train"].rows),
         "warnings": warnings(given),
         "steps": state.step,
@@ -79,7 +99,7 @@ def run_result(
         "cut": {name: found["cut"] for name, found in evaluation.items()},
         "signature": next((found["signature"] for found in evaluation.values()), None),
         "windows": {name: _pieces(found) for name, found in given.encodings.items()},
-        "base": tuned.recipe.base,
+        "base": base_name(tuned.recipe.base),
         "seed": tuned.recipe.seed,
     }
 
@@ -131,6 +151,17 @@ def _evaluation(
         "tokens": event.get("tokens"),
         "cut": sum(line.scores.get(CUT, 0.0) > 0 for line in lines),
         "signature": scores.signature if isinstance(scores, WrittenScores) else None,
+        "calibration": _calibration(scores),
+    }
+
+
+def _calibration(scores: Scores) -> dict[str, float] | None:
+    if not isinstance(scores, ClassificationScores):
+        return None
+    found = scores.calibration
+    return {
+        "expected_calibration_error": found.expected_calibration_error,
+        "brier_score": found.brier_score,
     }
 
 
@@ -164,7 +195,10 @@ def _baselines(
     rows = given.dataset.rows(split)
     baselines = tuned.task.baselines(given.dataset.rows("train"), rows)
     path = folder.predictions(f"{UNTUNED}-{split}")
-    if path.is_file():
+    if isinstance(tuned.task, Referring) and tuned.task.refers:
+        lines = read_predictions(folder.predictions(split))
+        baselines.insert(0, tuned.task.before_training(lines))
+    elif path.is_file():
         scores = tuned.task.score(read_predictions(path))
         baselines.insert(0, Baseline("untuned base", scores.metrics, scores.intervals))
     return [asdict(baseline) for baseline in baselines]

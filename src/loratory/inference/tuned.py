@@ -3,26 +3,33 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
-from loratory.batching.rows import Encoding
+from loratory.batching.rows import Encoding, total_tokens
 from loratory.data.rows import AnyRow
 from loratory.errors import ModelError, RunError
 from loratory.inference.asked import Item, asked_rows
+from loratory.inference.folded import fold_for_good, folded
 from loratory.inference.predict import Answers, answer_rows
+from loratory.inference.shown import read_shown, unread_notes
 from loratory.methods.elsewhere import has_effect, settled
 from loratory.methods.make import make_method
 from loratory.methods.method import Method
+from loratory.methods.rounded import RoundedParts, round_layers
 from loratory.metrics.predictions import Prediction
 from loratory.models.int8_network import to_int8
-from loratory.models.load import Base, load_base
+from loratory.models.load import Base, LoadBase, load_base
+from loratory.models.make import lasting, make_base
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import (
+    DistillationSection,
     MethodSection,
     PeftMethod,
+    PromptingMethod,
     Recipe,
+    RecurrentBase,
     TrainingSection,
     trains_the_base,
 )
@@ -30,8 +37,9 @@ from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.runs.published import open_published
+from loratory.tasks.examples import examples_of
 from loratory.tasks.make import make_task, reads_vocabulary
-from loratory.tasks.task import Scores, Settling, Task
+from loratory.tasks.task import Scores, Settling, Showing, Task
 from loratory.train.compute import Compute, choose_compute
 
 
@@ -57,6 +65,17 @@ class Tuned:
     notes: tuple[str, ...] = ()
     """What should be said about the weights it starts from."""
 
+    rounded: RoundedParts | None = None
+    """What of it is rounded to whole numbers and what is not, where the recipe says so."""
+
+    def showing(self, rows: Sequence[AnyRow]) -> Self:
+        """Return it with some of these solved rows before its prompts, as its method chooses."""
+        if not rows:
+            return self
+        assert isinstance(self.recipe.method, PromptingMethod)
+        assert isinstance(self.task, Showing)
+        return replace(self, task=self.task.showing(examples_of(self.recipe.method, rows)))
+
     def predict(self, items: Sequence[Item]) -> list[Prediction]:
         """Return a prediction for each text, or question with its context; ids count from 0.
 
@@ -76,7 +95,9 @@ class Tuned:
         """Return a prediction for each of the rows, beside its right answers."""
         if not rows:
             return []
-        predictions, _ = self._answer(rows, self.task.encode(rows), lambda _: None)
+        encoding = self.task.encode(rows)
+        with folded(self.base.network, tokens=total_tokens(encoding.rows)):
+            predictions, _ = self._answer(rows, encoding, lambda _: None)
         return predictions
 
     def evaluate(
@@ -89,10 +110,9 @@ class Tuned:
         predictions, answers = self._answer(rows, encoding, watch)
         return Evaluation(predictions, self.task.score(predictions), answers.loss, answers.tokens)
 
-    def _answer(
-        self, rows: Sequence[AnyRow], encoding: Encoding, watch: Callable[[int], None]
-    ) -> tuple[list[Prediction], Answers]:
-        answers = answer_rows(
+    def answers(self, encoding: Encoding, watch: Callable[[int], None] = lambda _: None) -> Answers:
+        """Return what the network says about encoded rows, in numbers that the task reads."""
+        return answer_rows(
             self.base.network,
             self.task,
             encoding,
@@ -100,17 +120,23 @@ class Tuned:
             threads=self.compute.threads if self.compute.device.type == "cpu" else 1,
             watch=watch,
         )
+
+    def _answer(
+        self, rows: Sequence[AnyRow], encoding: Encoding, watch: Callable[[int], None]
+    ) -> tuple[list[Prediction], Answers]:
+        answers = self.answers(encoding, watch)
         pairs = zip(rows, answers.outputs, strict=True)
         return [self.task.prediction(row, outputs) for row, outputs in pairs], answers
 
 
-def untrained(recipe: Recipe) -> Tuned:
+def untrained(recipe: Recipe, *, load: LoadBase = load_base) -> Tuned:
     """Return what training starts from: base, method and head as the recipe's seed draws them.
 
     The recipe's task section is complete: it names its labels, where it has any.
     """
     section = settled(recipe.method)
-    base = load_base(recipe.base, language_head=reads_vocabulary(recipe.task))
+    words = reads_vocabulary(recipe.task)
+    base = make_base(recipe.base, seed=recipe.seed, language_head=words, load=load)
     compute = choose_compute(_training(recipe, section), base.network.config.hidden_size)
     base.network.move(compute.device, compute.dtype)
     if compute.precision == "int8":
@@ -120,22 +146,24 @@ def untrained(recipe: Recipe) -> Tuned:
     method.apply(base, generator)
     task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(base.network, generator)
-    notes: tuple[str, ...] = ()
+    notes = unread_notes(recipe)
     if isinstance(recipe.method, PeftMethod):
         method.load(base, Path(recipe.method.folder))
         if not has_effect(base.network):
             notes = (f"the adapter in {recipe.method.folder} changes nothing",)
-    return Tuned(_resolved(recipe, base), base, method, task, compute, notes)
+    wished = recipe.quantization
+    rounded = None if wished is None else round_layers(base.network, wished)
+    return Tuned(_resolved(recipe), base, method, task, compute, notes, rounded)
 
 
 def _training(recipe: Recipe, method: MethodSection) -> TrainingSection:
-    """Return the training section, in float32 where weights of the base train."""
-    if trains_the_base(method):
+    """Return the training section, in float32 where weights of the base train or are rounded."""
+    if trains_the_base(method) or recipe.quantization is not None:
         return recipe.training.model_copy(update={"precision": "float32"})
     return recipe.training
 
 
-def _resolved(recipe: Recipe, base: Base) -> Recipe:
+def _resolved(recipe: Recipe) -> Recipe:
     """Return the recipe with what was left to be found, and paths that hold from anywhere."""
     data = {
         key: str(Path(path).resolve())
@@ -144,11 +172,19 @@ def _resolved(recipe: Recipe, base: Base) -> Recipe:
     }
     return recipe.model_copy(
         update={
-            "base": str(base.source.folder) if base.source.kind == "folder" else recipe.base,
+            "base": lasting(recipe.base),
             "data": recipe.data.model_copy(update=data),
             "method": _in_folder(recipe.method, None),
+            "distillation": _lasting_teacher(recipe.distillation),
         }
     )
+
+
+def _lasting_teacher(section: DistillationSection | None) -> DistillationSection | None:
+    if section is None:
+        return None
+    extra = section.extra and str(Path(section.extra).resolve())
+    return section.model_copy(update={"teacher": lasting(section.teacher), "extra": extra})
 
 
 def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) -> Tuned:
@@ -173,13 +209,37 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
     recipe = load_recipe(folder.recipe, {**precision, **(overrides or {})})
     # What it started from may be gone; its own adapter is of the same method.
     method = _in_folder(recipe.method, adapter.path)
-    tuned = untrained(recipe.model_copy(update={"method": method}))
-    _require_same_base(tuned.base, made_of["digests"]["base"])
+    # A network that began untrained is in its adapter's folder, whole.
+    is_whole = isinstance(recipe.base, RecurrentBase)
+    base = str(adapter.path) if is_whole else recipe.base
+    recipe = recipe.model_copy(update={"method": method, "base": base})
+    # Of a run trained otherwise, what is made int8 is the weight with what was learned in it.
+    afterwards = recipe.training.precision == "int8" != precision["training.precision"]
+    tuned = untrained(_in_float32(recipe) if afterwards else recipe)
+    if not is_whole:
+        _require_same_base(tuned.base, made_of["digests"]["base"])
     tuned.method.load(tuned.base, adapter.path)
     tuned.base.network.eval()
+    if afterwards:
+        tuned = replace(tuned, compute=_made_int8(tuned, recipe.training))
+    tuned = tuned.showing(read_shown(folder.shown, recipe.task.reads))
     if isinstance(tuned.task, Settling) and folder.settled.is_file():
         return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
     return tuned
+
+
+def _in_float32(recipe: Recipe) -> Recipe:
+    training = recipe.training.model_copy(update={"precision": "float32"})
+    return recipe.model_copy(update={"training": training})
+
+
+def _made_int8(tuned: Tuned, training: TrainingSection) -> Compute:
+    """Make the network's layers int8, with the adapter in them where that can be."""
+    network = tuned.base.network
+    compute = choose_compute(training, network.config.hidden_size)
+    fold_for_good(network)
+    to_int8(network)
+    return compute
 
 
 def _in_folder(method: MethodSection, folder: Path | None) -> MethodSection:

@@ -18,6 +18,7 @@ from loratory.errors import ConfigError
 from loratory.methods.method import cannot_merge
 from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import frozen_linear
+from loratory.recipe.quantization import QuantizationSection
 
 NonLinearity = Literal["relu", "gelu", "silu", "tanh"]
 
@@ -63,6 +64,15 @@ class Bottleneck(nn.Module):
             self.function(low), self.up_weight.to(y.dtype), self.up_bias.to(y.dtype)
         )
         return (y + correction).view(*x.shape[:-1], -1)
+
+    def round(self, section: QuantizationSection) -> None:
+        """Refuse, as `merged`.
+
+        Raises:
+            ConfigError: always.
+        """
+        del section
+        self.merged()
 
     def merged(self) -> nn.Linear:
         """Refuse: there is no plain layer that computes the same.

@@ -12,7 +12,7 @@ from loratory.recipe.schema import FullMethod
 
 
 class Full(Method):
-    """Every parameter trains."""
+    """Every parameter trains, but for what a base has fixed."""
 
     kind = "full"
 
@@ -27,6 +27,8 @@ class Full(Method):
         """
         del generator
         base.network.requires_grad_(requires_grad=True)
+        for name in base.fixed:
+            base.network.get_submodule(name).requires_grad_(requires_grad=False)
         if self.dropout:
             set_dropout(base.network, self.dropout)
 

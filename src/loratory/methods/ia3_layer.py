@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from loratory.errors import ConfigError
 from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import frozen_linear
+from loratory.models.rounding import RoundedLinear, Rounding
+from loratory.recipe.quantization import QuantizationSection
 
 
 class Ia3Linear(nn.Module):
@@ -25,6 +27,7 @@ class Ia3Linear(nn.Module):
         self.scaled = scaled
         shape = (1, base.in_features) if scaled == "inputs" else (base.out_features, 1)
         self.ia3_l = nn.Parameter(torch.ones(shape, device=base.weight.device))
+        self.rounding: Rounding | None = None
 
     @property
     def weight(self) -> Tensor:
@@ -40,8 +43,15 @@ class Ia3Linear(nn.Module):
             fix="name other layers; of Mamba, the recurrence's input: [in_proj]",
         )
 
+    def round(self, section: QuantizationSection) -> None:
+        """Compute from now on with inputs and merged weight as rounded as the section says."""
+        self.rounding = Rounding(section)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output, `[..., in]` to `[..., out]`."""
+        if self.rounding is not None:
+            made_of = (self.base.weight, self.ia3_l)
+            return self.rounding.linear(x, *self._whole(), made_of=made_of)
         rows = x.reshape(-1, x.shape[-1])
         if self.scaled == "inputs":
             y = frozen_linear(self._times(rows), frozen_weight(self.base), self.base.bias)
@@ -54,12 +64,18 @@ class Ia3Linear(nn.Module):
         """Return a plain layer whose weight, and bias, hold the factors; multiplied in float32."""
         base = self.base
         plain = nn.Linear(base.in_features, base.out_features, bias=False, device="meta")
-        weight = (base.weight * self.ia3_l).to(base.weight.dtype)
+        weight, bias = self._whole()
         plain.weight = nn.Parameter(weight, requires_grad=False)
-        if base.bias is not None:
-            bias = base.bias.clone() if self.scaled == "inputs" else self._times(base.bias)
-            plain.bias = nn.Parameter(bias, requires_grad=False)
-        return plain
+        if bias is not None:
+            plain.bias = nn.Parameter(bias.clone(), requires_grad=False)
+        return plain if self.rounding is None else RoundedLinear(plain, self.rounding.section)
+
+    def _whole(self) -> tuple[Tensor, Tensor | None]:
+        base = self.base
+        weight = (base.weight * self.ia3_l).to(base.weight.dtype)
+        if base.bias is None or self.scaled == "inputs":
+            return weight, base.bias
+        return weight, self._times(base.bias)
 
     def _times(self, x: Tensor) -> Tensor:
         """Multiply in float32 at least: bfloat16 knows no number between 1 and 1.0078."""

@@ -12,15 +12,22 @@ the backward pass, as the paper proposes in 4.3; dropout is on the update's inpu
 a magnitude.
 
     y_i = m_i / |W'_i| W'_i x + b_i
+
+Where the layer is rounded, what is rounded is the whole weight that stands here before x: it is
+what is shipped once the update is folded.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from loratory.errors import ConfigError
 from loratory.methods.lora_product import LoraProduct
+from loratory.methods.rounded_lora import RoundedLoraProduct
 from loratory.models.int8_linear import frozen_weight
 from loratory.models.product import product
+from loratory.models.rounding import RoundedLinear, Rounding, straight
+from loratory.recipe.quantization import QuantizationSection
 
 
 class LoraLinear(nn.Module):
@@ -41,6 +48,7 @@ class LoraLinear(nn.Module):
         self.register_buffer("start_a", None)
         self.register_buffer("start_b", None)
         self.lora_magnitude_vector: nn.Parameter | None = None
+        self.rounding: Rounding | None = None
 
     @property
     def weight(self) -> Tensor:
@@ -75,8 +83,14 @@ class LoraLinear(nn.Module):
         self.register_buffer("squares", squares, persistent=False)
         self.lora_magnitude_vector = nn.Parameter(self._lengths())
 
+    def round(self, section: QuantizationSection) -> None:
+        """Compute from now on with inputs and merged weight as rounded as the section says."""
+        self.rounding = Rounding(section)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output, `[..., in]` to `[..., out]`."""
+        if self.rounding is not None:
+            return self._rounded(self.rounding, x)
         lora_a, lora_b = self.factors()
         magnitude, bias = self.lora_magnitude_vector, self.base.bias
         y: Tensor = LoraProduct.apply(  # type: ignore[no-untyped-call]
@@ -96,16 +110,12 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def merged(self) -> nn.Linear:
         """Return a plain layer of the weight that the update makes, added up in float32."""
-        base = self.base
-        lora_a, lora_b = self.factors()
-        weight = _exact(base.weight) + self.scaling * (lora_b @ lora_a)
-        if self.lora_magnitude_vector is not None:
-            weight *= (self.lora_magnitude_vector / _root(weight.square().sum(1)))[:, None]
+        base, weight = self.base, self._whole()
         plain = nn.Linear(base.in_features, base.out_features, bias=False, device="meta")
         plain.weight = nn.Parameter(weight.to(base.weight.dtype), requires_grad=False)
         if base.bias is not None:
             plain.bias = nn.Parameter(base.bias.detach().clone(), requires_grad=False)
-        return plain
+        return plain if self.rounding is None else RoundedLinear(plain, self.rounding.section)
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """Return the update's two factors, `[rank, in]` and `[out, rank]`."""
@@ -113,6 +123,28 @@ class LoraLinear(nn.Module):
             return self.lora_A, self.lora_B
         start_a, start_b = self.start
         return torch.cat([self.lora_A, start_a]), torch.cat([self.lora_B, -start_b], 1)
+
+    def _whole(self) -> Tensor:
+        """Return the weight that the update makes, `[out, in]`, in float32."""
+        lora_a, lora_b = self.factors()
+        weight = _updated(_exact(self.base.weight), lora_a, lora_b, self.scaling)
+        if self.lora_magnitude_vector is None:
+            return weight
+        lengths = _root(weight.detach().square().sum(1))
+        return weight * (self.lora_magnitude_vector / lengths)[:, None]
+
+    def _rounded(self, rounding: Rounding, x: Tensor) -> Tensor:
+        parts = (self.base.weight, *self.parameters(recurse=False), *(self.start or ()))
+        rounded, bias = rounding.weight(parts, self._whole), self.base.bias
+        rows = rounding.inputs(x.reshape(-1, x.shape[-1]))
+        y: Tensor
+        if self.lora_magnitude_vector is None:
+            y = RoundedLoraProduct.apply(  # type: ignore[no-untyped-call]
+                rows, rounded, bias, *self.factors(), self.scaling
+            )
+        else:
+            y = F.linear(rows, straight(self._whole(), rounded), bias)
+        return y.view(*x.shape[:-1], -1)
 
     @torch.no_grad()
     def _lengths(self) -> Tensor:
@@ -126,6 +158,14 @@ class LoraLinear(nn.Module):
         cross = _exact(product(weight, a.to(weight.dtype)))
         grown = 2 * self.scaling * cross + self.scaling**2 * (b @ (a @ a.T))
         return _root(self.squares + (grown * b).sum(1))
+
+
+def _updated(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scaling: float) -> Tensor:
+    """Return W + s B A as W is laid out: across what is laid out it takes ten times as long."""
+    a, b = lora_a.to(weight.dtype), lora_b.to(weight.dtype)
+    if weight.is_contiguous():
+        return torch.addmm(weight, b, a, alpha=scaling)
+    return torch.addmm(weight.T, a.T, b.T, alpha=scaling).T
 
 
 def _exact(tensor: Tensor) -> Tensor:

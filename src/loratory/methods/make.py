@@ -22,6 +22,7 @@ from loratory.recipe.schema import (
     NoMethod,
     OwnMethod,
     PrefixMethod,
+    PromptingMethod,
     PromptMethod,
 )
 
@@ -45,7 +46,7 @@ def make_method(section: OwnMethod) -> Method:  # noqa: C901, PLR0911 - one case
             return PrefixTuning(section)
         case HeadMethod():
             return Head()
-        case NoMethod():
-            return Nothing()
+        case NoMethod() | PromptingMethod():
+            return Nothing(section.kind)
         case _:
             assert_never(section)

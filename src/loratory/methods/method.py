@@ -10,14 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
 
 from loratory.errors import ConfigError
 from loratory.methods.tensor_file import read_tensors, write_tensors
+from loratory.models.frozen_linear import frozen
 from loratory.models.load import Base
+from loratory.recipe.quantization import QuantizationSection
 
 _WEIGHTS = "trained.safetensors"
 
@@ -70,8 +72,15 @@ class AdaptedLayer(Protocol):
 
     base: nn.Linear
 
+    def round(self, section: QuantizationSection) -> None:
+        """Compute from now on with inputs and merged weight as rounded as the section says.
+
+        Raises:
+            ConfigError: there is no merged weight.
+        """
+
     def merged(self) -> nn.Linear:
-        """Return a plain layer that computes the same, of new tensors.
+        """Return a layer without anything beside it that computes the same, of new tensors.
 
         Raises:
             ConfigError: there is none.
@@ -91,15 +100,23 @@ def adapted_layers(network: nn.Module) -> dict[str, AdaptedLayer]:
 @contextmanager
 def merged(network: nn.Module) -> Iterator[None]:
     """Compute with merged layers for a while; afterwards all is as it was, bit for bit."""
-    with _exchanged(network, lambda layer: layer.merged()):
+    with _exchanged(network, lambda layer: frozen(layer.merged())):
         yield
 
 
 @contextmanager
 def without(network: nn.Module) -> Iterator[None]:
-    """Compute with the base's own layers for a while, as if no layer had been adapted."""
-    with _exchanged(network, lambda layer: layer.base):
-        yield
+    """Compute with the base's own layers for a while, and nothing before the texts."""
+    whole = cast(Any, network)
+    virtual = getattr(network, "virtual", None)
+    try:
+        if virtual is not None:
+            whole.virtual = None
+        with _exchanged(network, lambda layer: layer.base):
+            yield
+    finally:
+        if virtual is not None:
+            whole.virtual = virtual
 
 
 @contextmanager

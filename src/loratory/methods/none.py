@@ -1,6 +1,12 @@
-"""No method: the base answers as it is, and there is nothing to train, to save or to load."""
+"""No method, or prompting: the base answers as it is, with nothing to train, to save or to load.
+
+Which training rows stand solved before a prompt is the task's to write: it knows what a prompt is.
+In place of weights a prompted run keeps those rows (`shown.json`). Brown et al. 2020, "Language
+Models are Few-Shot Learners", arXiv:2005.14165.
+"""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -11,7 +17,8 @@ from loratory.models.load import Base
 class Nothing(Method):
     """Nothing trains."""
 
-    kind = "none"
+    def __init__(self, kind: Literal["none", "prompting"] = "none") -> None:
+        self.kind = kind
 
     def apply(self, base: Base, generator: torch.Generator) -> None:
         """Freeze the base."""

@@ -99,7 +99,7 @@ def put_adapter(base: Base, folder: Path, tensors: Mapping[str, Tensor]) -> None
     names = {peft_key(network, name): name for name in trained_parameters(network)}
     found = {names.get(key, key): tensor for key, tensor in tensors.items()}
     put_tensors(
-        network,
+        trained_parameters(network),
         {name: turned(network, name, tensor) for name, tensor in found.items()},
         at=folder / WEIGHTS,
         keys={name: key for key, name in names.items()},

@@ -17,8 +17,9 @@ from loratory.methods.method import Method, cannot_merge
 from loratory.methods.virtual_peft import load_virtual, save_virtual
 from loratory.methods.virtual_start import starting_tokens
 from loratory.models.load import Base
-from loratory.models.network import Network, of_texts
+from loratory.models.network import Network
 from loratory.models.past import Past
+from loratory.models.reading import of_texts
 from loratory.models.virtual import Prefix
 from loratory.recipe.schema import PrefixMethod
 

@@ -25,6 +25,14 @@ def target_names(network: Network, targets: str | Sequence[str]) -> list[str]:
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear) and name.startswith(f"{network.prefix}.")
     ]
+    if not linears:
+        raise ConfigError(
+            "CFG-TARGET",
+            f"a base of type {network.config.model_type} has no linear layer",
+            at="method.kind",
+            expected="full, or head",
+            fix="set method.kind to full",
+        )
     if targets == "all-linear":
         return linears
     if isinstance(targets, str):

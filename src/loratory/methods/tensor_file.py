@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from loratory.errors import ModelError, NumericsError
-from loratory.methods.trained import load_trained, trained_parameters, trained_tensors
+from loratory.methods.trained import copy_into, trained_parameters, trained_tensors
 from loratory.models.checks import require_whole
 
 
@@ -25,18 +25,21 @@ def read_tensors(network: nn.Module, path: Path) -> None:
         ModelError: the file cannot be read, or its tensors are others, by name or shape.
         NumericsError: a tensor holds values that are not finite.
     """
-    put_tensors(network, load_tensors(path), at=path, keys={})
+    put_tensors(trained_parameters(network), load_tensors(path), at=path, keys={})
 
 
 def put_tensors(
-    network: nn.Module, tensors: Mapping[str, Tensor], *, at: Path, keys: Mapping[str, str]
+    parameters: Mapping[str, nn.Parameter],
+    tensors: Mapping[str, Tensor],
+    *,
+    at: Path,
+    keys: Mapping[str, str],
 ) -> None:
-    """Put `tensors`, by name, into what trains; `keys` are their names in the file, if others.
+    """Put `tensors` into `parameters` of the same names; `keys` are those in the file, if others.
 
     Raises:
         ModelError, NumericsError: as `read_tensors`; then nothing has changed.
     """
-    parameters = trained_parameters(network)
     if different := sorted(tensors.keys() ^ parameters.keys()):
         raise ModelError(
             "ADAPTER-BASE",
@@ -48,7 +51,7 @@ def put_tensors(
         )
     for name, parameter in parameters.items():
         require_fit(f"{at}, {keys.get(name, name)}", tensors[name], parameter)
-    load_trained(network, dict(tensors))
+    copy_into(parameters, tensors)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

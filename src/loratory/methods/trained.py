@@ -1,5 +1,7 @@
 """The tensors that train: optimiser, checkpoint and adapter folder hold exactly these."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 
@@ -24,6 +26,11 @@ def load_trained(network: nn.Module, tensors: dict[str, Tensor]) -> None:
     if parameters.keys() != tensors.keys():
         different = sorted(parameters.keys() ^ tensors.keys())
         raise KeyError(f"not the same tensors: {different[:3]}")
+    copy_into(parameters, tensors)
+
+
+def copy_into(parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
+    """Put `tensors` into parameters of the same names and shapes."""
     for name, parameter in parameters.items():
         parameter.data.copy_(tensors[name])
 

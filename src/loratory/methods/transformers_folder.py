@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import transformers
 from safetensors.torch import save_file
@@ -13,7 +14,6 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from loratory.methods.tensor_file import load_tensors, put_tensors
-from loratory.methods.trained import trained_parameters
 from loratory.models.load import Base
 from loratory.models.network import Network
 
@@ -34,7 +34,12 @@ def save_model(base: Base, folder: Path) -> None:
         for name, tensor in network.named_parameters()
     }
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
-    config = copy.deepcopy(network.config)
+    save_config(base, copy.deepcopy(network.config), folder)
+
+
+def save_config(base: Base, config: Any, folder: Path) -> None:
+    """Write `config` for the stock class of the base's network, and the tokenizer."""
+    network = base.network
     for name, layer in network.named_children():
         if name in _CLASSES:
             config.num_labels = layer.out_features
@@ -46,16 +51,17 @@ def save_model(base: Base, folder: Path) -> None:
 
 
 def load_model(network: Network, folder: Path) -> None:
-    """Put the weights that `save_model` wrote into a network that all of trains.
+    """Put the weights that `save_model` wrote into a network, those that do not train included.
 
     Raises:
         ModelError, NumericsError: the file cannot be read, or does not fit the network.
     """
     path = folder / _WEIGHTS
-    names = {stock_name(network, name): name for name in trained_parameters(network)}
+    parameters = dict(network.named_parameters())
+    names = {stock_name(network, name): name for name in parameters}
     tensors = {names.get(key, key): tensor for key, tensor in load_tensors(path).items()}
     found = {name: turned(network, name, tensor) for name, tensor in tensors.items()}
-    put_tensors(network, found, at=path, keys={name: key for key, name in names.items()})
+    put_tensors(parameters, found, at=path, keys={name: key for key, name in names.items()})
 
 
 def stock_name(network: Network, name: str) -> str:

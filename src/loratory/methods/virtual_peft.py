@@ -42,7 +42,7 @@ def load_virtual(base: Base, folder: Path, settings: Mapping[str, Any]) -> None:
     names = {_key(name): name for name in trained_parameters(base.network)}
     found = adapter_tensors(base, folder)
     put_tensors(
-        base.network,
+        trained_parameters(base.network),
         {names.get(key, key): tensor for key, tensor in found.items()},
         at=folder / WEIGHTS,
         keys={name: key for key, name in names.items()},

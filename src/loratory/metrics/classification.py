@@ -29,9 +29,15 @@ def confusion_matrix(targets: ArrayLike, predictions: ArrayLike, *, classes: int
 
 def classification_metrics(confusion: Counts) -> dict[str, Floats]:
     """Return every metric of each confusion matrix: `[..., classes, classes]` to `[...]`."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
-    there = confusion.sum(axis=-1).astype(np.float64)
-    predicted = confusion.sum(axis=-2).astype(np.float64)
+    return metrics_of_counts(
+        np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64),
+        there=confusion.sum(axis=-1).astype(np.float64),
+        predicted=confusion.sum(axis=-2).astype(np.float64),
+    )
+
+
+def metrics_of_counts(right: Floats, *, there: Floats, predicted: Floats) -> dict[str, Floats]:
+    """Return every metric of each class's rows: of three counts `[..., classes]` to `[...]`."""
     rows = there.sum(axis=-1)
     return {
         "accuracy": _ratio(right.sum(axis=-1), rows),

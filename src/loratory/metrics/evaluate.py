@@ -44,18 +44,31 @@ def evaluate_classification(
     """
     if not predictions:
         raise DataError("DATA-EMPTY", "there are no predictions to score", fix=_FIX)
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([_number(numbers, line, line.target) for line in predictions])
-    predicted = np.array([_number(numbers, line, line.prediction) for line in predictions])
+    targets, predicted = class_numbers(predictions, labels)
     confusion = confusion_matrix(targets, predicted, classes=len(labels))
     return ClassificationScores(
         metrics={name: float(value) for name, value in classification_metrics(confusion).items()},
         intervals=classification_intervals(confusion),
         confusion=confusion,
         calibration=classification_calibration(
-            _probabilities(predictions, labels), targets, predicted=predicted
+            class_probabilities(predictions, labels), targets, predicted=predicted
         ),
     )
+
+
+def class_numbers(
+    predictions: Sequence[Prediction], labels: Sequence[str]
+) -> tuple[Counts, Counts]:
+    """Return the number in `labels` of each line's target, and of its prediction: `[rows]` each.
+
+    Raises:
+        DataError: a line lacks its target (EVAL-MISSING), or names no class of `labels`
+            (DATA-LABEL).
+    """
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = [_number(numbers, line, line.target) for line in predictions]
+    predicted = [_number(numbers, line, line.prediction) for line in predictions]
+    return np.array(targets, dtype=np.int64), np.array(predicted, dtype=np.int64)
 
 
 def _number(numbers: dict[str, int], line: Prediction, label: str | tuple[str, ...] | None) -> int:
@@ -73,7 +86,7 @@ def _number(numbers: dict[str, int], line: Prediction, label: str | tuple[str, .
     return numbers[label]
 
 
-def _probabilities(predictions: Sequence[Prediction], labels: Sequence[str]) -> Floats:
+def class_probabilities(predictions: Sequence[Prediction], labels: Sequence[str]) -> Floats:
     """Return the probability of each class, `[rows, classes]`, in the order of `labels`."""
     for line in predictions:
         if missing := [label for label in labels if label not in line.scores]:

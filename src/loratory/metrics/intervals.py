@@ -57,6 +57,15 @@ def sum_intervals(
     `columns` is `[rows, columns]`; `metrics` takes their sums, `[resamples, columns]`, and gives
     each metric's values, `[resamples]`.
     """
+    sums = resampled_sums(columns)
+    return {name: _interval([values]) for name, values in metrics(sums).items()}
+
+
+def resampled_sums(columns: Counts | Floats) -> Floats:
+    """Return the sums over rows in each of 2,000 resamples: `[rows, columns]` to `[2000, columns]`.
+
+    The rows drawn depend on how many there are alone, so that runs on the same rows are paired.
+    """
     generator = np.random.default_rng(_SEED)
     rows, width = columns.shape
     sums = np.empty((_ROUNDS * _DRAWS_PER_ROUND, width))
@@ -67,7 +76,7 @@ def sum_intervals(
         drawn += np.arange(len(part))[:, None] * rows
         times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         part[:] = times @ columns
-    return {name: _interval([values]) for name, values in metrics(sums).items()}
+    return sums
 
 
 def _interval(values: list[Floats]) -> tuple[float, float]:

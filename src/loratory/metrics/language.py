@@ -46,7 +46,7 @@ def evaluate_language(predictions: Sequence[Prediction]) -> LanguageScores:
         DataError: no text has a token to predict (DATA-EMPTY), or one lacks a sum (EVAL-MISSING) or
             has a negative one (EVAL-TYPE).
     """
-    sums = np.array([_sums(line) for line in predictions]).reshape(-1, len(_SUMS))
+    sums = text_sums(predictions)
     scored = sums[(sums[:, 1:] > 0).all(axis=1)]
     if not len(scored):
         raise DataError("DATA-EMPTY", "there is no token whose prediction can be scored", fix=_FIX)
@@ -61,6 +61,16 @@ def evaluate_language(predictions: Sequence[Prediction]) -> LanguageScores:
             "empty": len(sums) - len(scored),
         },
     )
+
+
+def text_sums(predictions: Sequence[Prediction]) -> Floats:
+    """Return the nats, tokens and bytes of each text: `[texts, 3]`.
+
+    Raises:
+        DataError: a text lacks a sum (EVAL-MISSING) or has a negative one (EVAL-TYPE).
+    """
+    sums: Floats = np.array([_sums(line) for line in predictions]).reshape(-1, len(_SUMS))
+    return sums
 
 
 def language_metrics(sums: ArrayLike) -> dict[str, Floats]:

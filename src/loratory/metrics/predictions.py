@@ -4,7 +4,8 @@
      "scores": {"negative": 0.93, "positive": 0.07}}
 
 A question's target is the list of its right answers, empty where its context has none, and its
-scores are the probabilities of the candidate answers, of "" for none.
+scores are the probabilities of the candidate answers, of "" for none. Its `group` is the paragraph:
+questions on the same one have it in common. Lines of other rows have no such key.
 
 Every metric, interval, comparison and report is computed from these lines.
 """
@@ -35,11 +36,14 @@ class Prediction:
     scores: dict[str, float]
     """Probability, or another number, of each candidate."""
 
+    group: str | None = None
+    """What rows have in common that are not independent of each other; None where all are."""
+
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Write one line per prediction, all of them or none."""
     lines = [
-        json.dumps(asdict(prediction), ensure_ascii=False, allow_nan=False)
+        json.dumps(_values(prediction), ensure_ascii=False, allow_nan=False)
         for prediction in predictions
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +77,11 @@ def read_predictions(path: Path) -> list[Prediction]:
     return predictions
 
 
+def _values(prediction: Prediction) -> dict[str, Any]:
+    values = asdict(prediction)
+    return {key: value for key, value in values.items() if key != "group" or value is not None}
+
+
 def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -99,7 +108,7 @@ def _prediction(line: str, place: str) -> Prediction:
             "DATA-JSON", "the line is not an object", at=place, got=values, expected="{…}", fix=_FIX
         )
     for key in Prediction.__slots__:
-        if key not in values:
+        if key not in values and key != "group":
             raise DataError("EVAL-MISSING", f"{key!r} is missing", at=place, fix=_FIX)
     checks = {
         "id": (isinstance(values["id"], str), "text"),
@@ -107,13 +116,14 @@ def _prediction(line: str, place: str) -> Prediction:
         "target": (_is_target(values["target"]), "text, a list of texts, or null"),
         "prediction": (isinstance(values["prediction"], str), "text"),
         "scores": (_are_scores(values["scores"]), "a finite number per class"),
+        "group": (isinstance(values.get("group"), str | None), "text"),
     }
     for key, (passes, expected) in checks.items():
         if not passes:
             raise _wrong_type(key, values[key], expected=expected, place=place)
     if isinstance(values["target"], list):
         values["target"] = tuple(values["target"])
-    return Prediction(**{key: values[key] for key in checks})
+    return Prediction(**{key: values[key] for key in checks if key in values})
 
 
 def _is_target(value: object) -> bool:

@@ -6,13 +6,26 @@ A line's prediction is what the model says in the end: "" where it says that the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from loratory.errors import DataError
 from loratory.metrics.classification import Floats
 from loratory.metrics.intervals import mean_intervals
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.squad import Version, score_rows
+from loratory.metrics.squad import Flags, SquadRows, Version, score_rows
 
 _FIX = "evaluate the run again on questions with their right answers"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Metrics that are means over some of the questions."""
+
+    holds: Flags
+    """Which questions these are, `[questions]`."""
+
+    values: dict[str, Floats]
+    """Each metric's value for each of them."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +54,33 @@ def evaluate_questions(predictions: Sequence[Prediction], *, version: Version) -
     golds = right_answers(predictions)
     texts = {line.id: line.prediction for line in predictions}
     rows = score_rows(golds, texts, version=version)
-    some, none = rows.answerable, ~rows.answerable
-    parts: list[dict[str, Floats]] = [{"exact_match": rows.exact_match, "f1": rows.f1}]
-    if version == "2.0" and some.any():
-        parts.append(
-            {"has_answer_exact_match": rows.exact_match[some], "has_answer_f1": rows.f1[some]}
-        )
-    if none.any():
-        parts.append({"no_answer_accuracy": rows.exact_match[none]})
+    parts = [part.values for part in question_parts(rows, version=version)]
+    answerable = int(rows.answerable.sum())
     return QuestionScores(
         metrics={name: float(values.mean()) for part in parts for name, values in part.items()},
         intervals={name: ends for part in parts for name, ends in mean_intervals(part).items()},
         counts={
-            "questions": len(some),
-            "answerable": int(some.sum()),
-            "unanswerable": int(none.sum()),
+            "questions": len(golds),
+            "answerable": answerable,
+            "unanswerable": len(golds) - answerable,
         },
     )
+
+
+def question_parts(rows: SquadRows, *, version: Version) -> list[Part]:
+    """Return the metrics of all questions and, by v2.0's rules, of those with and without answer.
+
+    A part without a question is left out.
+    """
+    some = rows.answerable
+    exact, overlap = rows.exact_match, rows.f1
+    parts = [Part(np.ones_like(some), {"exact_match": exact, "f1": overlap})]
+    if version == "2.0" and some.any():
+        found = {"has_answer_exact_match": exact[some], "has_answer_f1": overlap[some]}
+        parts.append(Part(some, found))
+    if not some.all():
+        parts.append(Part(~some, {"no_answer_accuracy": exact[~some]}))
+    return parts
 
 
 def right_answers(predictions: Sequence[Prediction]) -> dict[str, tuple[str, ...]]:

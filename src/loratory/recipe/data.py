@@ -4,9 +4,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
-from loratory.recipe.section import Section, Share, Whole
+from loratory.recipe.section import Section, Share, SplitName, Whole
 
-SetName = Literal["rotten_tomatoes", "cola", "query_wellformedness", "squad", "squad_v2"]
+SetName = Literal[
+    "rotten_tomatoes",
+    "rotten_tomatoes_judge",
+    "rotten_tomatoes_pairs",
+    "cola",
+    "query_wellformedness",
+    "squad",
+    "squad_v2",
+    "word_problems",
+]
 
 
 class Limits(Section):
@@ -57,6 +66,19 @@ class DataSection(Section):
     label: StrictStr = "label"
     """Column that holds the label (own files)."""
 
+    prompt: StrictStr = "prompt"
+    """Column that holds the prompt of a pair: text, or chat messages. A file without it holds the
+    prompt as what both answers begin with."""
+
+    chosen: StrictStr = "chosen"
+    """Column that holds the better answer of a pair: text, or chat messages."""
+
+    rejected: StrictStr = "rejected"
+    """Column that holds the other answer of a pair."""
+
+    splits: tuple[SplitName, ...] | None = None
+    """Splits to use, the training rows among them; absent: all there are."""
+
     limit: Limits = Limits()
     """Rows used of each split."""
 
@@ -82,6 +104,8 @@ class DataSection(Section):
             )
         if not self.name and not self.train:
             raise ValueError("no data is named; set data.name, or data.train to a file")
+        if self.splits is not None and "train" not in self.splits:
+            raise ValueError("the training rows are always used; add train to data.splits")
         if self.dir and not self.name:
             raise ValueError("dir belongs to a named set; set data.name, or remove data.dir")
         return self

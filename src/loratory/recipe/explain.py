@@ -72,6 +72,8 @@ def _path(fault: ErrorDetails, values: dict[str, Any]) -> KeyPath:
             names_kind = False
             continue
         if isinstance(value, dict) and is_section(path, values):
+            if part not in value and known_key((*path, part), values) is None:
+                continue  # the name of a form that is a section, where others are none
             value = value.get(str(part))
         elif isinstance(value, list) and isinstance(part, int):
             value = value[part]

@@ -25,13 +25,14 @@ _LIMITS = {
     "exclusiveMaximum": "<",
 }
 _NOUNS = {
+    "any": "any value",
     "boolean": "true or false",
     "integer": "a whole number",
     "number": "a number",
     "object": "a section of settings",
     "string": "text",
 }
-_NOUNS_OF_LISTS = {"a section of settings": "sections of settings"}
+_NOUNS_OF_LISTS = {"a section of settings": "sections of settings", "any value": "values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +184,9 @@ def _forms(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _kinds(forms: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the names of the kinds where the forms are kinds of a section."""
+    """Return the names of the kinds where the forms are, or one of them is, a kind of section."""
     named = [form["properties"].get("kind", {}) for form in forms if "properties" in form]
-    return tuple(kind["const"] for kind in named) if len(named) > 1 else ()
+    return tuple(kind["const"] for kind in named if "const" in kind)
 
 
 def _known_key(schema: dict[str, Any], within: tuple[tuple[int, str], ...]) -> KnownKey:

@@ -70,14 +70,48 @@ def recipe_for(base: str, method: str, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
+def recipe_of(name: str, values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that `values`, by key, describe; its name is made of letters of `name`.
+
+    Raises:
+        ConfigError: as `load_recipe`.
+    """
+    settings = Settings({"name": _run_name(name)}, {})
+    apply_overrides(settings, values)
+    return _checked(settings)
+
+
+def varied(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return the one run that a recipe describes once `changes`, by key, are made to it.
+
+    What the recipe leaves to defaults follows the changes: another kind of method has its own.
+
+    Raises:
+        ConfigError: as `load_recipe`.
+    """
+    written = recipe.model_dump(mode="json", exclude_unset=True, exclude={"sweep"})
+    settings = Settings(written, {})
+    apply_overrides(settings, changes)
+    return _checked(settings)
+
+
 def dump_recipe(recipe: Recipe) -> str:
     """Return the recipe as YAML, every default written out; a named one loads as the same again."""
+    return _yaml(recipe.model_dump(mode="json"))
+
+
+def dump_written(recipe: Recipe) -> str:
+    """Return the recipe as YAML, without what it leaves to defaults."""
+    return _yaml(recipe.model_dump(mode="json", exclude_unset=True))
+
+
+def _yaml(values: dict[str, Any]) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated None
     yaml.width = MOST_CHARACTERS  # ruamel.yaml changes long text where it folds it
     text = io.StringIO()
-    yaml.dump(recipe.model_dump(mode="json"), text)
+    yaml.dump(values, text)
     return text.getvalue()
 
 

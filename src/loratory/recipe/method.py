@@ -164,9 +164,29 @@ class PeftMethod(Section):
 
 
 class NoMethod(Section):
-    """Nothing trains: the base answers as it is, which is what prompting is."""
+    """Nothing trains: the base answers as it is."""
 
     kind: Literal["none"] = "none"
+
+
+class ExampleChoice(Section):
+    """Which training rows stand solved before each prompt."""
+
+    kind: Literal["seed", "balanced", "similar"] = "seed"
+    """Drawn by the seed; drawn by the seed, as many of each class; or those most like the row, by
+    TF-IDF, the most alike last. The first two are the same for all rows."""
+
+    k: Annotated[StrictInt, Field(ge=0)] = 0
+    """How many; none: the prompt alone (zero-shot)."""
+
+
+class PromptingMethod(Section):
+    """Prompting: nothing trains; training rows may stand solved before each prompt."""
+
+    kind: Literal["prompting"] = "prompting"
+
+    examples: ExampleChoice = ExampleChoice()
+    """Which training rows are shown."""
 
 
 OwnMethod = (
@@ -179,6 +199,7 @@ OwnMethod = (
     | PrefixMethod
     | HeadMethod
     | NoMethod
+    | PromptingMethod
 )
 """The methods that a section describes by itself."""
 
@@ -192,7 +213,8 @@ MethodSection = Annotated[
     | Annotated[PrefixMethod, Tag("prefix")]
     | Annotated[HeadMethod, Tag("head")]
     | Annotated[PeftMethod, Tag("peft")]
-    | Annotated[NoMethod, Tag("none")],
+    | Annotated[NoMethod, Tag("none")]
+    | Annotated[PromptingMethod, Tag("prompting")],
     Discriminator(kind_or("lora")),
 ]
 

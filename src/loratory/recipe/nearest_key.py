@@ -32,8 +32,8 @@ def advice_for(path: KeyPath, values: dict[str, Any]) -> Advice:
     return (
         _of_this_section(section, name, values, close=False)
         or _of_another_kind(section, name, values)
-        or _of_another_section(name, values)
         or _of_another_tool(name, written, values)
+        or _of_another_section(name, values)
         or _of_this_section(section, name, values, close=True)
         or _misspelt(name, values)
         or _choice(section, values)

@@ -59,6 +59,10 @@ OUR_KEYS = {
     "class_names": "task.labels",
     "classes": "task.labels",
     "num_labels": "task.labels",
+    "loss_type": "task.loss.kind",
+    "beta": "task.loss.beta",
+    "dpo_beta": "task.loss.beta",
+    "label_smoothing": "task.loss.label_smoothing",
     "cutoff_len": "task.max_length",
     "max_seq_len": "task.max_length",
     "max_seq_length": "task.max_length",
@@ -193,7 +197,9 @@ OUR_KEYS = {
     "random_state": "seed",
 }
 
-_METHODS = "it takes lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, peft or none"
+_METHODS = (
+    "it takes lora, full, bitfit, bottleneck, ia3, prompt, prefix, head, peft, none or prompting"
+)
 
 REMARKS = {
     "bf16": "write precision: bfloat16",

@@ -7,10 +7,14 @@ from typing import Annotated, Self, get_args
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
+from loratory.recipe.base import BaseSection, RecurrentBase, base_name, refuse_unfit
 from loratory.recipe.data import DataSection, Holdout, Limits, SetName
+from loratory.recipe.decoding import Decoding
+from loratory.recipe.distillation import DistillationSection, refuse_no_lesson
 from loratory.recipe.method import (
     BitfitMethod,
     BottleneckMethod,
+    ExampleChoice,
     FullMethod,
     HeadMethod,
     Ia3Method,
@@ -20,16 +24,32 @@ from loratory.recipe.method import (
     OwnMethod,
     PeftMethod,
     PrefixMethod,
+    PromptingMethod,
     PromptMethod,
     trains_the_base,
 )
-from loratory.recipe.section import ClashError, Section, SplitName, Whole
+from loratory.recipe.preference import (
+    HingeLoss,
+    IpoLoss,
+    OrpoLoss,
+    PreferenceLoss,
+    PreferenceTask,
+    RobustLoss,
+    SigmoidLoss,
+    SimpoLoss,
+)
+from loratory.recipe.quantization import (
+    Int4Quantization,
+    Int8Quantization,
+    QuantizationSection,
+    refuse_unshippable,
+)
+from loratory.recipe.section import ClashError, Reads, Section, SplitName, Whole
+from loratory.recipe.sweep import SweepSection
 from loratory.recipe.task import (
     ClassifyTask,
-    Decoding,
     LabelWordsTask,
     Probe,
-    Reads,
     SolvedExample,
     SpanQATask,
     TaskSection,
@@ -37,56 +57,83 @@ from loratory.recipe.task import (
     WrittenQATask,
     task_labels,
 )
+from loratory.recipe.track import TrackSection
 from loratory.recipe.training import Every, TrainingSection
+from loratory.recipe.word_problem import SolvedProblem, WordProblemTask
 
 __all__ = [
+    "BaseSection",
     "BitfitMethod",
     "BottleneckMethod",
     "ClassifyTask",
     "DataSection",
     "Decoding",
+    "DistillationSection",
     "Every",
+    "ExampleChoice",
     "FullMethod",
     "HeadMethod",
+    "HingeLoss",
     "Holdout",
     "Ia3Method",
+    "Int4Quantization",
+    "Int8Quantization",
+    "IpoLoss",
     "LabelWordsTask",
     "Limits",
     "LoraMethod",
     "MethodSection",
     "NoMethod",
+    "OrpoLoss",
     "OwnMethod",
     "PeftMethod",
+    "PreferenceLoss",
+    "PreferenceTask",
     "PrefixMethod",
     "Probe",
     "PromptMethod",
+    "PromptingMethod",
+    "QuantizationSection",
     "Reads",
     "Recipe",
+    "RecurrentBase",
+    "RobustLoss",
     "Section",
     "SetName",
+    "SigmoidLoss",
+    "SimpoLoss",
     "SolvedExample",
+    "SolvedProblem",
     "SpanQATask",
     "SplitName",
+    "SweepSection",
     "TaskSection",
     "TextTask",
     "TrainingSection",
     "Whole",
+    "WordProblemTask",
     "WrittenQATask",
+    "base_name",
     "task_labels",
     "trains_the_base",
 ]
 
-_SET_READS: dict[str, Reads] = {
-    "rotten_tomatoes": "labelled",
-    "cola": "labelled",
-    "query_wellformedness": "labelled",
-    "squad": "questions",
-    "squad_v2": "questions",
+_SET_READS: dict[str, tuple[Reads, ...]] = {
+    "rotten_tomatoes": ("labelled",),
+    "rotten_tomatoes_judge": ("labelled",),
+    "rotten_tomatoes_pairs": ("pairs", "texts"),
+    "cola": ("labelled",),
+    "query_wellformedness": ("labelled",),
+    "squad": ("questions",),
+    "squad_v2": ("questions",),
+    "word_problems": ("problems",),
 }
 _ROWS = {
     "labelled": "texts with a class",
     "questions": "questions on a context",
     "texts": "plain texts",
+    "pairs": "prompts with a chosen and a rejected answer",
+    "problems": "problems whose answer is a number",
 }
 _TASKS = [get_args(form)[0] for form in get_args(get_args(TaskSection)[0])]
 
@@ -97,8 +144,9 @@ class Recipe(Section):
     name: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     """Name of the run; absent: the recipe file's name."""
 
-    base: Annotated[StrictStr, Field(min_length=1)]
-    """Base model: hub id, local folder, or an alias (see `loratory models`)."""
+    base: BaseSection
+    """Base model: hub id, local folder, or an alias (see `loratory models`); or a section that
+    describes a new network."""
 
     task: TaskSection = ClassifyTask()
     """What a row means, what is predicted, how it is scored."""
@@ -109,19 +157,32 @@ class Recipe(Section):
     method: MethodSection = LoraMethod()
     """What trains."""
 
+    quantization: QuantizationSection | None = None
+    """Whole numbers to which the base's linear layers are rounded while training, as they will be
+    when the model is shipped; absent: not at all."""
+
+    distillation: DistillationSection | None = None
+    """A teacher beside the labels; absent: the labels alone."""
+
     training: TrainingSection = TrainingSection()
     """How the weights are updated."""
 
     seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
     """Seed from which every random stream is derived."""
 
+    track: TrackSection = TrackSection()
+    """Trackers that mirror the run's log."""
+
+    sweep: SweepSection | None = None
+    """Settings to try, for `loratory sweep`; absent: the recipe is one run."""
+
     @model_validator(mode="after")
     def _rows_fit_the_task(self) -> Self:
-        reads = _SET_READS.get(self.data.name or "", self.task.reads)
-        if reads != self.task.reads:
-            fitting = [task.model_fields["kind"].default for task in _TASKS if task.reads == reads]
+        reads = _SET_READS.get(self.data.name or "", (self.task.reads,))
+        if self.task.reads not in reads:
+            fitting = [task.model_fields["kind"].default for task in _TASKS if task.reads in reads]
             raise ClashError(
-                f"{self.data.name} holds {_ROWS[reads]}, and task {self.task.kind} is made of "
+                f"{self.data.name} holds {_ROWS[reads[0]]}, and task {self.task.kind} is made of "
                 f"{_ROWS[self.task.reads]}; set task.kind to {' or '.join(fitting)}, or name other "
                 "data",
                 between=(("data", "name"), ("task", "kind")),
@@ -150,3 +211,48 @@ class Recipe(Section):
         raise ClashError(
             f"task {self.task.kind} {problem}", between=(("method", "kind"), ("task", "kind"))
         )
+
+    @model_validator(mode="after")
+    def _there_is_a_prompt(self) -> Self:
+        if not isinstance(self.method, PromptingMethod):
+            return self
+        task, chosen = self.task, self.method.examples
+        kind = ("method", "kind")
+        if not isinstance(task, LabelWordsTask | WrittenQATask | WordProblemTask):
+            raise ClashError(
+                f"task {task.kind} is not asked by a prompt; set task.kind to label_words, "
+                "written_qa or word_problem, or method.kind to lora",
+                between=(kind, ("task", "kind")),
+            )
+        own = not isinstance(task, WrittenQATask) and bool(task.examples)
+        if chosen.k and (own or (isinstance(task, LabelWordsTask) and task.shots)):
+            raise ClashError(
+                "the task has solved examples of its own, and the method chooses further ones; set "
+                "method.examples.k to 0, or leave task.examples and task.shots out",
+                between=(("method", "examples", "k"), ("task", "examples")),
+            )
+        if chosen.k and chosen.kind == "balanced" and not isinstance(task, LabelWordsTask):
+            raise ClashError(
+                f"task {task.kind} has no classes to balance; set method.examples.kind to seed or "
+                "similar",
+                between=(("method", "examples", "kind"), ("task", "kind")),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_new_network_is_for_classes(self) -> Self:
+        if isinstance(self.base, RecurrentBase):
+            refuse_unfit(self.task, self.method)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_rounded_can_be_shipped(self) -> Self:
+        if self.quantization is not None:
+            refuse_unshippable(self.base, self.task, self.method, self.training)
+        return self
+
+    @model_validator(mode="after")
+    def _a_teacher_has_something_to_teach(self) -> Self:
+        if self.distillation is not None:
+            refuse_no_lesson(self.task, self.method)
+        return self

@@ -10,6 +10,12 @@ Whole = Annotated[StrictInt, Field(ge=1)]
 Number = Annotated[StrictFloat, AllowInfNan(allow_inf_nan=False)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 
+Reads = Literal["labelled", "questions", "texts", "pairs", "problems"]
+"""The kind of rows a task is made of: texts with a class, questions on a context, plain texts,
+prompts with a chosen and a rejected answer, or problems whose answer is a number."""
+
+TooLong = Literal["refuse", "truncate"]
+
 
 class ClashError(ValueError):
     """Settings of different sections that do not go together; `between` are their keys."""

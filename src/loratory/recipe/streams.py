@@ -7,7 +7,9 @@ stops and goes on therefore has no generator state to keep.
 import hashlib
 from typing import Literal
 
-Stream = Literal["initialisation", "order", "dropout", "sampling"]
+Stream = Literal[
+    "initialisation", "order", "dropout", "sampling", "perturbation", "sweep", "examples"
+]
 
 
 def stream_seed(seed: int, stream: Stream, *index: int) -> int:

@@ -13,12 +13,10 @@ from pydantic import (
     model_validator,
 )
 
-from loratory.recipe.section import Number, Section, Whole, kind_or
-
-Reads = Literal["labelled", "questions", "texts"]
-"""The kind of rows a task is made of: texts with a class, questions on a context, plain texts."""
-
-TooLong = Literal["refuse", "truncate"]
+from loratory.recipe.decoding import Decoding
+from loratory.recipe.preference import PreferenceTask
+from loratory.recipe.section import Reads, Section, TooLong, Whole, kind_or
+from loratory.recipe.word_problem import WordProblemTask
 
 
 def _labels_differ(labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -84,6 +82,9 @@ class LabelWordsTask(Section):
     words: tuple[StrictStr, ...] | None = None
     """What the model says for each class, in the order of the labels; absent: the labels."""
 
+    instruction: StrictStr = ""
+    """What to do, said once before everything; a template is said anew for each solved example."""
+
     template: StrictStr = "Text: {text}\nLabel:"
     """The prompt. The text stands where {text} does; the label word follows, after a space unless
     the prompt ends in a line break."""
@@ -105,7 +106,8 @@ class LabelWordsTask(Section):
     """Tokens of a prompt and its label word; absent: as many as the base has positions."""
 
     too_long: TooLong = "refuse"
-    """A prompt above max_length: stop before training, or cut the end of its text and count it."""
+    """A prompt above max_length: stop before training, or leave out its solved examples, the first
+    first, then the end of its text, and count it."""
 
     bos: StrictBool = True
     """Begin each prompt with the token that began documents in pretraining, where there is one."""
@@ -159,31 +161,6 @@ class SpanQATask(Section):
         return self
 
 
-class Decoding(Section):
-    """How an answer is written, one token after the other."""
-
-    kind: Literal["greedy", "beam", "sample"] = "greedy"
-    """The likeliest token each time, the likeliest of several beams, or a drawn one."""
-
-    max_new_tokens: Whole = 32
-    """Tokens after which an answer is cut, and counted."""
-
-    num_beams: Annotated[StrictInt, Field(ge=2)] = 4
-    """Answers kept side by side (kind: beam)."""
-
-    temperature: Annotated[Number, Field(gt=0)] = 1.0
-    """Below 1 likely tokens become likelier (kind: sample)."""
-
-    top_k: Annotated[StrictInt, Field(ge=0)] = 0
-    """Draw among so many of the likeliest tokens; 0: among all (kind: sample)."""
-
-    top_p: Annotated[Number, Field(gt=0, le=1)] = 1.0
-    """Draw among the likeliest tokens that together reach this probability (kind: sample)."""
-
-    repetition_penalty: Annotated[Number, Field(gt=0)] = 1.0
-    """Above 1 tokens that were there before become less likely (Keskar et al. 2019)."""
-
-
 class Probe(Section):
     """A question asked before and after tuning, beside the rows and never scored."""
 
@@ -205,6 +182,9 @@ class WrittenQATask(Section):
 
     kind: Literal["written_qa"] = "written_qa"
 
+    instruction: StrictStr = ""
+    """What to do, said once before everything; a template is said anew for each solved example."""
+
     template: StrictStr = "{context}\nQuestion: {question}\nAnswer:"
     """The prompt, with {context} and {question}; the answer follows after a space unless the prompt
     ends in a line break."""
@@ -222,7 +202,8 @@ class WrittenQATask(Section):
     """Tokens of a prompt and its answer; absent: as many as the base has positions."""
 
     too_long: TooLong = "refuse"
-    """A prompt above max_length: stop before training, or cut the context's end and count it."""
+    """A prompt above max_length: stop before training, or leave out its solved examples, the first
+    first, then the context's end, and count it."""
 
     bos: StrictBool = True
     """Begin each prompt with the token that began documents in pretraining, where there is one."""
@@ -243,13 +224,18 @@ class TextTask(Section):
     bos: StrictBool = True
     """Begin each piece with the token that began documents in pretraining, where there is one."""
 
+    eos: StrictBool = False
+    """End each text with the end-of-text token, so that the model learns where texts end."""
+
 
 TaskSection = Annotated[
     Annotated[ClassifyTask, Tag("classify")]
     | Annotated[LabelWordsTask, Tag("label_words")]
     | Annotated[SpanQATask, Tag("span_qa")]
     | Annotated[WrittenQATask, Tag("written_qa")]
-    | Annotated[TextTask, Tag("text")],
+    | Annotated[TextTask, Tag("text")]
+    | Annotated[PreferenceTask, Tag("preference")]
+    | Annotated[WordProblemTask, Tag("word_problem")],
     Discriminator(kind_or("classify")),
 ]
 
@@ -259,7 +245,7 @@ def task_labels(section: TaskSection) -> tuple[str, ...] | None:
     match section:
         case ClassifyTask() | LabelWordsTask():
             return section.labels
-        case SpanQATask() | WrittenQATask() | TextTask():
+        case SpanQATask() | WrittenQATask() | TextTask() | PreferenceTask() | WordProblemTask():
             return None
         case _:
             assert_never(section)

@@ -8,10 +8,17 @@ import numpy as np
 
 from loratory.errors import DataError
 from loratory.metrics.calibration import Calibration, classification_calibration
-from loratory.metrics.evaluate import ClassificationScores, evaluate_classification
+from loratory.metrics.evaluate import (
+    ClassificationScores,
+    class_numbers,
+    class_probabilities,
+    evaluate_classification,
+)
+from loratory.metrics.numbers import number_values
 from loratory.metrics.predictions import Prediction
 from loratory.metrics.questions import right_answers
 from loratory.metrics.squad import Version, exact_match, f1, normalised
+from loratory.metrics.temperature import TEMPERATURE, at_temperature
 from loratory.report.record import CHOOSES_CLASSES, RunRecord
 
 _LOG_PROBABILITY = "log_probability"  # what a line of a written answer has in place of candidates
@@ -23,6 +30,8 @@ class ClassAccount:
 
     lines: Sequence[Prediction]
     scores: ClassificationScores
+    before: Calibration | None = None
+    """The calibration before a temperature was chosen; None where there is none."""
 
     @property
     def calibration(self) -> Calibration:
@@ -77,6 +86,19 @@ class QuestionAccount:
 
 
 @dataclass(frozen=True)
+class NumberAccount:
+    """Numbers that answer problems, each written with the steps to it or alone."""
+
+    lines: Sequence[Prediction]
+    right: tuple[bool, ...]
+
+    @property
+    def calibration(self) -> None:
+        """The probability is that of everything that was written, not of the number."""
+        return
+
+
+@dataclass(frozen=True)
 class TextAccount:
     """Texts whose tokens were predicted; each line has its nats and tokens."""
 
@@ -88,7 +110,7 @@ class TextAccount:
         return
 
 
-Account = ClassAccount | QuestionAccount | TextAccount
+Account = ClassAccount | QuestionAccount | TextAccount | NumberAccount
 
 
 def accounted(record: RunRecord) -> tuple[RunRecord, Account | None]:
@@ -111,13 +133,28 @@ def accounted(record: RunRecord) -> tuple[RunRecord, Account | None]:
 def _account(record: RunRecord, lines: Sequence[Prediction]) -> Account | None:
     match record.task:
         case "classify" | "label_words":
-            return ClassAccount(lines, evaluate_classification(lines, record.labels))
+            scores = evaluate_classification(lines, record.labels)
+            return ClassAccount(lines, scores, _before_temperature(record, lines))
         case "span_qa" | "written_qa":
             return _question_account(record, lines)
+        case "word_problem":
+            right = number_values(lines)["accuracy"]
+            return NumberAccount(lines, tuple(map(bool, right)))
         case "text":
             return TextAccount([line for line in lines if _has_tokens(line)])
         case _:
             return None
+
+
+def _before_temperature(record: RunRecord, lines: Sequence[Prediction]) -> Calibration | None:
+    """Return the calibration of the probabilities that the temperature was chosen for."""
+    temperature = record.result.settled.get(TEMPERATURE, 1.0)
+    if temperature == 1:
+        return None
+    undone = [replace(line, scores=at_temperature(line.scores, 1 / temperature)) for line in lines]
+    targets, predicted = class_numbers(undone, record.labels)
+    probabilities = class_probabilities(undone, record.labels)
+    return classification_calibration(probabilities, targets, predicted=predicted)
 
 
 def _question_account(record: RunRecord, lines: Sequence[Prediction]) -> QuestionAccount:

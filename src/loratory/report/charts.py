@@ -13,6 +13,7 @@ from loratory.report.canvas import (
     BLUE,
     GREY,
     INK,
+    ORANGE,
     Plot,
     add_legend,
     finished,
@@ -63,11 +64,25 @@ def confusion_chart(confusion: Counts, labels: Sequence[str], wording: Wording =
     return finished(axes, name=wording.name, text=f"{wording.title}; {right} on the diagonal.")
 
 
-def reliability_chart(calibration: Calibration, *, right: str = "accuracy") -> Plot:
-    """Draw the accuracy against the confidence, over how many rows there are of each confidence."""
+def reliability_chart(
+    calibration: Calibration, *, right: str = "accuracy", before: Calibration | None = None
+) -> Plot:
+    """Draw the accuracy against the confidence, over how many rows there are of each confidence.
+
+    `before` is how it was before a temperature was chosen.
+    """
     figure = new_figure(height=3.6, title="Calibration")
     axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     bins = calibration.bins
+    if before:
+        axes.plot(
+            [bin_.confidence * 100 for bin_ in before.bins],
+            [bin_.accuracy * 100 for bin_ in before.bins],
+            color=ORANGE,
+            marker="s",
+            linestyle="--",
+            label="before the temperature",
+        )
     axes.plot(
         [bin_.confidence * 100 for bin_ in bins],
         [bin_.accuracy * 100 for bin_ in bins],
@@ -90,8 +105,11 @@ def reliability_chart(calibration: Calibration, *, right: str = "accuracy") -> P
     below.set_ylabel("rows")
     below.set_xlabel("confidence (%)")
     below.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
-    below.set_xlim(min(bin_.low for bin_ in bins) * 100, 100)
+    drawn = [*bins, *(before.bins if before else ())]
+    below.set_xlim(min(bin_.low for bin_ in drawn) * 100, 100)
     error = percent(calibration.expected_calibration_error)
+    if before:
+        error += f", {percent(before.expected_calibration_error)} before the temperature"
     return finished(
         axes, name="calibration", text=f"{right.capitalize()} against confidence; error {error}."
     )

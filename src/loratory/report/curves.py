@@ -35,8 +35,8 @@ Line = tuple[Values, Values]
 
 def loss_curve(record: RunRecord) -> Plot | None:
     """Draw the training loss, and the loss of each evaluation."""
-    training = _line(record.events_of("step"), "train/loss")
-    evaluations = _by_split(record, "eval/loss")
+    training = line_of(record.events_of("step"), "train/loss")
+    evaluations = lines_by_split(record, "eval/loss")
     if training is None and not evaluations:
         return None
     unit = f"cross-entropy ({record.loss_unit})"
@@ -58,14 +58,16 @@ def metric_curve(record: RunRecord) -> Plot | None:
     What is chosen after training was not known to the evaluations before: the curve is without it.
     """
     metric = record.metric
-    evaluations = _by_split(record, f"eval/{metric}")
-    if record.result.settled:
+    evaluations = lines_by_split(record, f"eval/{metric}")
+    # A temperature changes no answer, so no metric either.
+    settled = record.result.settled.get("no_answer_threshold") is not None
+    if settled:
         evaluations.pop("test", None)
     if not evaluations:
         return None
     scale, name = metric_scale(metric), metric_name(metric)
     title = f"{name[0].upper()}{name[1:]}"
-    title += ", before the threshold was chosen" if record.result.settled else ""
+    title += ", before the threshold was chosen" if settled else ""
     axes = new_axes(height=_HEIGHT, title=title, x=_STEP, y=metric_axis(metric))
     text = f"{title} over the steps."
     drawn: list[float] = []
@@ -91,9 +93,9 @@ def gradient_curve(record: RunRecord) -> Plot | None:
     """Draw the norm of the gradient, of each layer group and of all."""
     steps = record.events_of("step")
     names = [name for name in (steps[-1] if steps else {}) if name.startswith(_GROUP)]
-    groups = {name.removeprefix(_GROUP): _line(steps, name) for name in names}
+    groups = {name.removeprefix(_GROUP): line_of(steps, name) for name in names}
     lines = {group: line for group, line in groups.items() if line is not None}
-    total = _line(steps, "train/grad_norm")
+    total = line_of(steps, "train/grad_norm")
     if total is not None:
         lines["all"] = total
     if not lines:
@@ -118,7 +120,7 @@ def gradient_curve(record: RunRecord) -> Plot | None:
 
 def learning_rate_curve(record: RunRecord) -> Plot | None:
     """Draw the learning rate."""
-    line = _line(record.events_of("step"), "train/learning_rate")
+    line = line_of(record.events_of("step"), "train/learning_rate")
     if line is None:
         return None
     steps, rates = line
@@ -133,7 +135,7 @@ def learning_rate_curve(record: RunRecord) -> Plot | None:
     )
 
 
-def _line(events: Sequence[Event], name: str) -> Line | None:
+def line_of(events: Sequence[Event], name: str) -> Line | None:
     """Return the steps and the finite values of one series, None without any."""
     points = [
         (event["step"], event[name])
@@ -146,11 +148,12 @@ def _line(events: Sequence[Event], name: str) -> Line | None:
     return steps, values
 
 
-def _by_split(record: RunRecord, name: str) -> dict[str, Line]:
+def lines_by_split(record: RunRecord, name: str) -> dict[str, Line]:
+    """Return one series of the evaluations on each split, but for rows kept aside."""
     events = [event for event in record.events_of("evaluation") if event.get("split") != ASIDE]
     splits = dict.fromkeys(str(event.get("split")) for event in events)
     lines = {
-        split: _line([event for event in events if event.get("split") == split], name)
+        split: line_of([event for event in events if event.get("split") == split], name)
         for split in splits
     }
     return {split: line for split, line in lines.items() if line is not None}
@@ -158,7 +161,7 @@ def _by_split(record: RunRecord, name: str) -> dict[str, Line]:
 
 def _draw_noisy(axes: Axes, line: Line, *, color: str, label: str, style: str = "-") -> None:
     """Draw a series of single steps: faint as it is, and over it its moving mean."""
-    steps, values = _grouped(line)
+    steps, values = grouped(line)
     if len(steps) <= _FEW:
         axes.plot(steps, values, color=color, label=label, linestyle=style, marker="o")
         return
@@ -169,10 +172,10 @@ def _draw_noisy(axes: Axes, line: Line, *, color: str, label: str, style: str = 
     axes.plot(steps, mean, color=color, label=label, linestyle=style)
 
 
-def _grouped(line: Line) -> Line:
-    """Average neighbouring points until there are few enough to draw."""
+def grouped(line: Line, *, most: int = _MOST) -> Line:
+    """Average neighbouring points until there are at most so many to draw."""
     steps, values = line
-    together = -(-len(steps) // _MOST)
+    together = -(-len(steps) // most)
     edges = np.arange(0, len(steps), together)
     sizes = np.diff(np.append(edges, len(steps)))
     return np.add.reduceat(steps, edges) / sizes, np.add.reduceat(values, edges) / sizes

@@ -17,6 +17,7 @@ _METHODS = {
     "head": "linear probe",
     "peft": "the method of a PEFT adapter",
     "none": "none, the base answers as it is",
+    "prompting": "prompting, nothing trains",
 }
 _TUNED = {
     "full": "tuned in full on",
@@ -25,11 +26,13 @@ _TUNED = {
     "head": "with a head trained on",
     "peft": "with an adapter tuned further on",
     "none": "as it is, on",
+    "prompting": "prompted on",
 }
 _TASKS = {
     "label_words": "choose by label words",
     "span_qa": "answer with a span of the context",
     "written_qa": "write the answer",
+    "word_problem": "solve word problems",
     "text": "model plain text",
 }
 _TRAINING = ("epochs", "batch_size", "learning_rate", "schedule")
@@ -50,6 +53,7 @@ def facts(record: RunRecord) -> dict[str, str]:
         "Task": _task(record),
         "Data": _data_name(record),
         "Method": ", ".join([_METHODS.get(kind, kind), *_settings(record, "method")]),
+        "Teacher": _teacher(record),
         "Training": "" if record.untrained else _training(record),
         "Seed": str(record.recipe.get("seed", "")),
     }
@@ -57,7 +61,15 @@ def facts(record: RunRecord) -> dict[str, str]:
 
 
 def _base(record: RunRecord) -> str:
-    return str(record.recipe.get("base") or record.result.base or "")
+    base = record.recipe.get("base")
+    return str(base if base and isinstance(base, str) else record.result.base or "")
+
+
+def _teacher(record: RunRecord) -> str:
+    """Return who taught and what was learned, where there was a teacher."""
+    settings = _settings(record, "distillation")
+    formula = "loss = alpha · T² · KL(teacher ‖ student) + (1 - alpha) · cross-entropy"
+    return ", ".join([*settings, formula]) if settings else ""
 
 
 def _data_name(record: RunRecord) -> str:

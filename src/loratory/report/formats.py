@@ -7,7 +7,16 @@ from loratory.metrics.direction import lower_is_better
 NOTHING = "\N{EN DASH}"  # where a table has no number
 
 _THIN_SPACE = "\u202f"
-_SHARES = ("accuracy", "precision", "recall", "f1", "exact_match", "false_no_answer")
+_SHARES = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "exact_match",
+    "false_no_answer",
+    "accuracies",
+    "answered",
+)
 _POINTS = "bleu"  # begins the names of what runs from 0 to 100 by itself
 _PARTS = {"has_answer_": "answerable", "no_answer_": "unanswerable"}
 _NAMES = {

@@ -1,8 +1,11 @@
 """What the numbers of the score tables mean, in the words that stand under them."""
 
-from loratory.report.record import UNTUNED, RunRecord
+from loratory.metrics.temperature import TEMPERATURE
+from loratory.report.formats import count, decimal
+from loratory.report.record import CHOOSES_CLASSES, UNTUNED, RunRecord
 
 _BINARY = 2
+_OPTIMISTIC = " The calibration above is of the same rows, so it is likely a little too good."
 _MEANINGS = {
     "exact_match": "Exact match and F1 leave out case, punctuation and articles, and take the "
     "nearest of the right answers, as SQuAD's scripts do.",
@@ -30,6 +33,7 @@ def notes(record: RunRecord) -> str:
         found.append(_RULES[record.result.score_rule])
     if any(baseline.name == UNTUNED for baseline in record.baselines):
         found.append("The untuned base is this model before training, scored in the same way.")
+    found.append(_temperature(record))
     if record.evaluation.intervals:
         found.append("Under each value its 95 % bootstrap interval.")
     if record.result.signature:
@@ -44,3 +48,24 @@ def _classes(record: RunRecord) -> str:
     if len(record.labels) == _BINARY:
         return f"Precision, recall and F1 are those of the class “{record.labels[-1]}”."
     return "Precision, recall and F1 are means over the classes."
+
+
+def _temperature(record: RunRecord) -> str:
+    """Say what was done to the probabilities after training, or why nothing was."""
+    if record.task not in CHOOSES_CLASSES or not record.finished:
+        return ""
+    temperature = record.result.settled.get(TEMPERATURE)
+    if temperature is None:
+        return (
+            "Without validation rows no temperature is fitted: probabilities are the model's own."
+        )
+    rows = f"{count(record.result.rows.get('validation', 0))} validation rows"
+    if temperature == 1:
+        return (
+            f"Probabilities are the model's own: on {rows} no temperature is better beyond chance."
+        )
+    same = record.split == "validation"
+    return (
+        f"Probabilities are at temperature {decimal(temperature)}, the likeliest on {rows}; it "
+        f"changes no answer.{_OPTIMISTIC if same else ''}"
+    )

@@ -1,13 +1,9 @@
 """The page: everything about a run in one HTML file that loads nothing and runs nothing."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from loratory.report.account import Account, TextAccount
+from loratory.report.account import Account, ClassAccount, TextAccount
 from loratory.report.canvas import Plot
 from loratory.report.facts import facts, title
 from loratory.report.formats import moment
@@ -15,13 +11,20 @@ from loratory.report.headline import headline
 from loratory.report.notes import notes
 from loratory.report.plots import ANSWERS, TRAINING
 from loratory.report.record import RunRecord
+from loratory.report.rendered import rendered
 from loratory.report.samples import probe_sheets, sheets
 from loratory.report.tables import costs, data_table, score_table, text_tables
+from loratory.report.training_map import map_note, suspicious_table
 
 _LABELLED = ('"a sentence of your own"', "rows.jsonl")
 _QUESTIONS = ("--file questions.json", "questions.json")
 # By task, what follows `loratory predict RUN`, and a file for `loratory evaluate RUN --file`.
-_USES = {"span_qa": _QUESTIONS, "written_qa": _QUESTIONS, "text": (None, "texts.txt")}
+_USES = {
+    "span_qa": _QUESTIONS,
+    "written_qa": _QUESTIONS,
+    "word_problem": ('"a problem of your own"', "problems.jsonl"),
+    "text": (None, "texts.txt"),
+}
 
 
 def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, Plot]) -> str:
@@ -29,15 +32,8 @@ def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, 
 
     `account` is that of the predictions on the headline's split, None where there are none.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["image"] = _image
-    return environment.get_template("page.html").render(
+    return rendered(
+        "page.html",
         title=title(record),
         run=record.name,
         finished=record.finished,
@@ -51,12 +47,18 @@ def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, 
                 record,
                 split,
                 calibration=account.calibration if account and split == record.split else None,
+                before=account.before
+                if isinstance(account, ClassAccount) and split == record.split
+                else None,
             )
             for split in sorted(record.evaluations, key=lambda split: split != record.split)
         ],
         notes=notes(record),
         costs=costs(record),
         training_plots=[plots[name] for name in TRAINING if name in plots],
+        map_plot=plots.get("training_map"),
+        map_note=map_note(record),
+        suspicious=suspicious_table(record),
         answer_plots=[plots[name] for name in ANSWERS if name in plots],
         split=record.split,
         sheets=[*sheets(account, record.split or ""), *probe_sheets(record)],
@@ -66,11 +68,6 @@ def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, 
         recipe=record.recipe_text,
         environment=json.dumps(record.environment, indent=2, ensure_ascii=False),
     )
-
-
-def _image(plot: Plot) -> str:
-    """Return a drawing as the address of an image that needs no file."""
-    return f"data:image/svg+xml;base64,{b64encode(plot.svg.encode()).decode()}"
 
 
 def _started(record: RunRecord) -> str:

@@ -2,12 +2,19 @@
 
 from typing import assert_never
 
-from loratory.report.account import Account, ClassAccount, QuestionAccount, TextAccount
+from loratory.report.account import (
+    Account,
+    ClassAccount,
+    NumberAccount,
+    QuestionAccount,
+    TextAccount,
+)
 from loratory.report.canvas import Plot, plot_style
 from loratory.report.charts import baseline_chart, confusion_chart, reliability_chart
 from loratory.report.curves import gradient_curve, learning_rate_curve, loss_curve, metric_curve
 from loratory.report.question_charts import decision_chart, length_chart, threshold_chart
 from loratory.report.record import RunRecord
+from loratory.report.training_map import map_chart
 
 TRAINING = ("loss", "metric", "gradient_norm", "learning_rate")
 ANSWERS = ("confusion", "length", "no_answer", "threshold", "calibration")
@@ -23,6 +30,7 @@ def draw_plots(record: RunRecord, account: Account | None) -> dict[str, Plot]:
                 metric_curve(record),
                 gradient_curve(record),
                 learning_rate_curve(record),
+                map_chart(record),
             ]
         plots += _of_answers(record, account)
     return {plot.name: plot for plot in plots if plot is not None}
@@ -30,12 +38,12 @@ def draw_plots(record: RunRecord, account: Account | None) -> dict[str, Plot]:
 
 def _of_answers(record: RunRecord, account: Account | None) -> list[Plot | None]:
     match account:
-        case None | TextAccount():
+        case None | TextAccount() | NumberAccount():
             return []
-        case ClassAccount(scores=scores):
+        case ClassAccount(scores=scores, before=before):
             return [
                 confusion_chart(scores.confusion, record.labels),
-                reliability_chart(scores.calibration),
+                reliability_chart(scores.calibration, before=before),
             ]
         case QuestionAccount(calibration=calibration):
             return [

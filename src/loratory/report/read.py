@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from loratory.errors import LoratoryError, RunError
+from loratory.metrics.examples import read_examples
 from loratory.metrics.predictions import read_predictions
 from loratory.report.record import RunRecord, RunResult
 from loratory.runs.json_files import read_json
@@ -49,6 +50,9 @@ def read_run(run_dir: Path) -> RunRecord:
         path.stem: folder.read(f"predictions/{path.name}", read_predictions)
         for path in sorted((run_dir / "predictions").glob("*.jsonl"))
     }
+    # A run whose loss says nothing of rows has none.
+    kept = (run_dir / "examples.csv").is_file()
+    examples = folder.read("examples.csv", read_examples) if kept else None
     return RunRecord(
         name=run_dir.resolve().name,
         recipe=recipe or {},
@@ -58,6 +62,7 @@ def read_run(run_dir: Path) -> RunRecord:
         result=result or RunResult(),
         predictions={split: lines for split, lines in predictions.items() if lines},
         problems=tuple(folder.problems),
+        examples=examples or (),
     )
 
 

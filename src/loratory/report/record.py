@@ -1,11 +1,13 @@
 """What a report knows of a run: the parts of its folder, as they are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator
 
+from loratory.metrics.examples import Example
 from loratory.metrics.predictions import Prediction
 
 UNTUNED = "untuned base"
@@ -17,7 +19,8 @@ ASIDE = "threshold"
 CHOOSES_CLASSES = ("classify", "label_words")
 """The tasks whose answers are classes."""
 
-_PER_TOKEN = ("label_words", "written_qa", "text")  # tasks whose loss is a mean over tokens
+# The tasks whose loss is a mean over tokens.
+_PER_TOKEN = ("label_words", "written_qa", "word_problem", "text")
 _HEADLINE_SPLITS = ("test", "validation")
 _MAIN_METRICS = ("accuracy", "f1", "perplexity")  # of each task that reports it, the main one
 
@@ -124,6 +127,9 @@ class RunRecord:
     problems: tuple[str, ...]
     """One sentence for each file that is absent or cannot be read."""
 
+    examples: Sequence[Example] = ()
+    """How the training rows went, the most suspicious first; empty where that was not kept."""
+
     def events_of(self, kind: str) -> list[Event]:
         """Return the events of one kind, in order."""
         return [event for event in self.events if event.get("event") == kind]
@@ -146,7 +152,7 @@ class RunRecord:
     @property
     def untrained(self) -> bool:
         """Whether the base answers as it is, nothing having been trained."""
-        return self.result.steps == 0 or self.setting("method", "kind") == "none"
+        return self.result.steps == 0 or self.setting("method", "kind") in ("none", "prompting")
 
     @cached_property
     def evaluations(self) -> dict[str, Evaluation]:

@@ -6,7 +6,14 @@ from hashlib import sha256
 from typing import assert_never
 
 from loratory.metrics.predictions import Prediction
-from loratory.report.account import Account, Answer, ClassAccount, QuestionAccount, TextAccount
+from loratory.report.account import (
+    Account,
+    Answer,
+    ClassAccount,
+    NumberAccount,
+    QuestionAccount,
+    TextAccount,
+)
 from loratory.report.formats import NOTHING, count, percent, probability
 from loratory.report.record import RunRecord
 
@@ -60,6 +67,8 @@ def sheets(account: Account | None, split: str) -> list[Sheet]:
             found = [_wrong_classes(account.lines, split)]
         case QuestionAccount():
             found = [_wrong_answers(account.answers, split), _fair_draw(account.answers, split)]
+        case NumberAccount():
+            found = [_problems(account, split)]
         case _:
             assert_never(account)
     return [sheet for sheet in found if sheet.samples]
@@ -130,6 +139,27 @@ def _fair_draw(answers: Sequence[Answer], split: str) -> Sheet:
         note=f"Of {count(len(answers))} {split} questions {amount}, drawn by their ids alone: the "
         "same ones in every run on this data, right or wrong.",
         samples=tuple(_answered(answer, _verdict(answer)) for answer in drawn),
+        asked=True,
+    )
+
+
+def _problems(account: NumberAccount, split: str) -> Sheet:
+    """Return problems drawn by the hash of their ids, with all that was written."""
+    rows = zip(account.lines, account.right, strict=True)
+    drawn = sorted(rows, key=lambda row: sha256(row[0].id.encode()).digest())[:_MOST]
+    return Sheet(
+        title="Answers as they come",
+        note=f"Of {count(len(account.lines))} {split} problems {count(len(drawn))}, drawn by their "
+        "ids alone: the same ones in every run on this data, right or wrong.",
+        samples=tuple(
+            _sample(
+                line,
+                "right" if right else "wrong",
+                Saying("written", (line.prediction,) if line.prediction else (), ""),
+                Saying("answer", (str(line.target),)),
+            )
+            for line, right in drawn
+        ),
         asked=True,
     )
 

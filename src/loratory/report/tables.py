@@ -44,8 +44,17 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def score_table(record: RunRecord, split: str, *, calibration: Calibration | None) -> Table:
-    """Return every metric on one split with its interval, the baselines beside the model."""
+def score_table(
+    record: RunRecord,
+    split: str,
+    *,
+    calibration: Calibration | None,
+    before: Calibration | None = None,
+) -> Table:
+    """Return every metric on one split with its interval, the baselines beside the model.
+
+    `before` is the calibration before a temperature was chosen.
+    """
     scores, baselines = record.evaluations[split], record.baselines_on(split)
     systems: list[Scores] = [scores, *baselines]
     rows = [
@@ -57,12 +66,13 @@ def score_table(record: RunRecord, split: str, *, calibration: Calibration | Non
     ]
     others = (Cell(NOTHING),) * len(baselines)
     if scores.loss is not None and "nats_per_token" not in scores.metrics:
-        rows.append((Cell("loss", record.loss_unit), Cell(decimal(scores.loss)), *others))
+        unit = record.loss_unit + (", before the temperature" if before else "")
+        rows.append((Cell("loss", unit), Cell(decimal(scores.loss)), *others))
     if calibration:
-        error = percent(calibration.expected_calibration_error)
+        error, brier = _calibrated(calibration, before)
         right = "" if "accuracy" in scores.metrics else " of exact match"
-        rows.append((Cell("calibration error", f"15 bins{right}"), Cell(error), *others))
-        rows.append((Cell("Brier score"), Cell(decimal(calibration.brier_score)), *others))
+        rows.append((Cell("calibration error", f"15 bins{right}"), error, *others))
+        rows.append((Cell("Brier score"), brier, *others))
     amount = scores.rows or record.result.rows.get(split)
     rows_of = f", {count(amount)} {'row' if amount == 1 else 'rows'}" if amount else ""
     used = ", also used to choose the checkpoint" if record.result.selected_on == split else ""
@@ -71,6 +81,20 @@ def score_table(record: RunRecord, split: str, *, calibration: Calibration | Non
         columns=("", "this model", *(baseline.name for baseline in baselines)),
         rows=tuple(rows),
     )
+
+
+def _calibrated(calibration: Calibration, before: Calibration | None) -> tuple[Cell, Cell]:
+    """Return calibration error and Brier score, each with what the temperature made of it."""
+    found = [
+        (percent(one.expected_calibration_error), decimal(one.brier_score))
+        for one in (calibration, before)
+        if one
+    ]
+    cells = [
+        Cell(now, *(f"{earlier} before the temperature" for earlier in then))
+        for now, *then in zip(*found, strict=True)
+    ]
+    return cells[0], cells[1]
 
 
 def costs(record: RunRecord) -> dict[str, Cell]:

@@ -33,7 +33,7 @@ class RunFolder:
         """
         where = parent if out is None else out
         with disk_errors(where):
-            path = _new_folder(name, parent) if out is None else _empty_folder(out)
+            path = new_folder(name, parent) if out is None else empty_folder(out)
             try:
                 (path / "predictions").mkdir()  # of two simultaneous starts, one passes
             except FileExistsError:
@@ -90,6 +90,16 @@ class RunFolder:
         """Metrics and costs."""
         return self.path / "result.json"
 
+    @property
+    def dynamics(self) -> Path:
+        """How each training row stood at each step, one line per step."""
+        return self.path / "dynamics.jsonl"
+
+    @property
+    def examples(self) -> Path:
+        """How the training rows went over the epochs, one line per row."""
+        return self.path / "examples.csv"
+
     def predictions(self, split: str) -> Path:
         """Return the path of a split's predictions, one line per row."""
         return self.path / "predictions" / f"{split}.jsonl"
@@ -100,9 +110,24 @@ class RunFolder:
         return self.path / "adapter"
 
     @property
+    def shown(self) -> Path:
+        """The rows that stood solved before prompts, and which of them before which row."""
+        return self.path / "shown.json"
+
+    @property
     def settled(self) -> Path:
         """What was chosen after training, on rows kept aside for it."""
         return self.path / "settled.json"
+
+    @property
+    def references(self) -> Path:
+        """What a reference said of the rows before training."""
+        return self.path / "references.json"
+
+    @property
+    def teacher(self) -> Path:
+        """What a teacher says of the rows to learn from."""
+        return self.path / "teacher"
 
     @property
     def best(self) -> Path:
@@ -125,7 +150,8 @@ class RunFolder:
         return self.path / "report.html"
 
 
-def _new_folder(name: str, parent: Path) -> Path:
+def new_folder(name: str, parent: Path) -> Path:
+    """Make `parent/NAME-YYYYMMDD-HHMMSS`, numbered where that is taken."""
     parent.mkdir(parents=True, exist_ok=True)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:_LONGEST_NAME] or "run"
     stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -141,7 +167,12 @@ def _made(path: Path) -> bool:
     return True
 
 
-def _empty_folder(path: Path) -> Path:
+def empty_folder(path: Path) -> Path:
+    """Make the folder, unless it is there and empty.
+
+    Raises:
+        RunError: RUN-EXISTS or RUN-LOCK, when it is not an empty folder.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

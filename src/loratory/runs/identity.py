@@ -7,7 +7,7 @@ from loratory.errors import RunError
 from loratory.recipe.schema import Recipe
 
 # What decides about the result and is no digest of its own, as base and data are.
-_DECISIVE = {"task", "method", "training", "seed"}
+_DECISIVE = {"task", "method", "distillation", "quantization", "training", "seed"}
 # Where these differ the run goes on, but no longer bit for bit as it would have.
 _EXACTNESS = ("versions", "processor", "compute")
 

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from loratory.errors import RunError
@@ -41,6 +41,26 @@ def owned(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def awaited(folder: Path, *, every: float = 1.0) -> Iterator[None]:
+    """Own the folder once whoever owns it is done; `every` is how many seconds to wait at a time.
+
+    Raises:
+        RunError: RUN-IO.
+    """
+    while True:
+        with ExitStack() as held:
+            try:
+                held.enter_context(owned(folder))
+            except RunError as error:
+                if error.code != "RUN-LOCK":
+                    raise
+            else:
+                yield
+                return
+        time.sleep(every)
 
 
 def refuse_active(folder: Path) -> None:

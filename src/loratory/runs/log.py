@@ -25,8 +25,8 @@ class RunLog:
             self._file.truncate(whole_bytes)
             sync(path.parent)
 
-    def write(self, event: str, /, **values: Any) -> None:
-        """Add a line; a `checkpoint` is on the disk when this returns.
+    def write(self, event: str, /, **values: Any) -> dict[str, Any]:
+        """Add a line and return what it says; a `checkpoint` is on the disk when this returns.
 
         Raises:
             ResourceError: RES-DISK; the log is as it was before.
@@ -44,6 +44,7 @@ class RunLog:
                 raise
         if event == "checkpoint":
             self.sync()
+        return entry
 
     def sync(self) -> None:
         """Wait until the disk holds every line; due before a checkpoint is published."""

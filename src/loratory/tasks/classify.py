@@ -22,7 +22,7 @@ from loratory.metrics.evaluate import ClassificationScores, evaluate_classificat
 from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import ClassifyTask
-from loratory.tasks.classes import CLASS_METRICS, class_baselines, class_prediction
+from loratory.tasks.classes import CLASS_METRICS, Tempered, class_baselines, class_prediction
 from loratory.tasks.tokens import (
     beginning,
     longest,
@@ -33,7 +33,7 @@ from loratory.tasks.tokens import (
 )
 
 
-class Classify:
+class Classify(Tempered):
     """Put each text into one of `labels`."""
 
     heads = ("score",)
@@ -94,6 +94,14 @@ class Classify:
         """Return the cross-entropy of the labels, summed over the rows."""
         return cross_entropy(_logits(network, hidden, batch), batch.targets)
 
+    def taught(self, rows: Sequence[Row]) -> Sequence[EncodedRow]:
+        """Return the encoded rows: one place tells of all classes."""
+        return self.encode(rows).rows
+
+    def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
+        """Return log p of each class, `[rows, classes]`."""
+        return _logits(network, hidden, batch).log_softmax(-1)
+
     def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
         """Return each row's class probabilities."""
         probabilities: list[list[float]] = _logits(network, hidden, batch).softmax(-1).tolist()
@@ -102,7 +110,7 @@ class Classify:
     def prediction(self, row: Row, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return the most probable class of `row`; of equals, the first."""
         (scores,) = outputs
-        return class_prediction(row, self.labels, scores)
+        return self.decided(class_prediction(row, self.labels, scores))
 
     def score(self, predictions: Sequence[Prediction]) -> ClassificationScores:
         """Return accuracy and its companions."""

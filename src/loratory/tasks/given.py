@@ -3,16 +3,20 @@
 from dataclasses import replace
 
 from loratory.data.aside import with_kept_aside
-from loratory.data.checks import refuse_unanswerable
+from loratory.data.checks import refuse_unanswerable, refuse_without_steps
 from loratory.data.load import load_dataset
 from loratory.data.rows import Answer, Dataset, QuestionRow
 from loratory.recipe.schema import (
     LabelWordsTask,
+    NoMethod,
+    PromptingMethod,
     Recipe,
     SpanQATask,
+    WordProblemTask,
     WrittenQATask,
     task_labels,
 )
+from loratory.tasks.examples import example_rows
 from loratory.tasks.make import completed
 
 
@@ -24,6 +28,7 @@ def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
 
     Raises:
         DataError, ResourceError, SecurityError: as `load_dataset`.
+        ConfigError: there are fewer training rows than are to be shown (CFG-RANGE).
     """
     task = recipe.task
     dataset = load_dataset(recipe.data, task.reads, task_labels(task))
@@ -33,6 +38,7 @@ def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
     task = completed(task, dataset)
     if isinstance(task, LabelWordsTask) and task.shots:
         dataset = _without_examples(dataset, task)
+    dataset = replace(dataset, examples=example_rows(recipe, dataset))
     return recipe.model_copy(update={"task": task}), dataset
 
 
@@ -46,11 +52,27 @@ def check_rows(recipe: Recipe, dataset: Dataset) -> None:
     """Refuse rows that the task's own rules have no place for.
 
     Raises:
-        DataError: questions without an answer where every one must have one (DATA-VERSION).
+        DataError: questions without an answer where every one must have one (DATA-VERSION), or
+            training problems without steps where these are learned or shown (DATA-COL).
     """
+    if _needs_steps(recipe):
+        refuse_without_steps(dataset.splits.get("train", ()))
     if isinstance(recipe.task, SpanQATask) and not recipe.task.unanswerable:
         for rows in dataset.splits.values():
             refuse_unanswerable(rows)
+
+
+def _needs_steps(recipe: Recipe) -> bool:
+    """Tell whether the steps of training problems are learned from, or shown."""
+    if not isinstance(recipe.task, WordProblemTask) or recipe.task.writes != "steps":
+        return False
+    match recipe.method:
+        case NoMethod():
+            return False
+        case PromptingMethod():
+            return recipe.method.examples.k > 0
+        case _:
+            return True
 
 
 def probe_rows(recipe: Recipe) -> list[QuestionRow]:

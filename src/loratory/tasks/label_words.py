@@ -12,6 +12,10 @@ Zhao et al. 2021, arXiv:2102.09690.
 """
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cache
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -27,20 +31,14 @@ from loratory.metrics.evaluate import ClassificationScores, evaluate_classificat
 from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import LabelWordsTask, SolvedExample
-from loratory.tasks.classes import CLASS_METRICS, class_baselines, class_prediction
+from loratory.tasks.classes import CLASS_METRICS, Tempered, class_baselines, class_prediction
+from loratory.tasks.examples import Examples, SameForAll
 from loratory.tasks.prompt import Template, continuation, shared_length
-from loratory.tasks.tokens import (
-    beginning,
-    fitting,
-    longest,
-    over_length,
-    reserved_notes,
-    token_ids,
-    without_token,
-)
+from loratory.tasks.shown import Prompts, left_out_notes, shown_ids
+from loratory.tasks.tokens import beginning, longest, reserved_notes, without_token
 
 
-class LabelWords:
+class LabelWords(Tempered):
     """Put each text into one of `labels`, by the words that stand for them."""
 
     heads = ()
@@ -60,18 +58,24 @@ class LabelWords:
         self.tokenizer = tokenizer
         self.template = Template(section.template, ["text"])
         self.score_rule = section.score
-        self.too_long = section.too_long
-        self.beginning = beginning(tokenizer, bos=section.bos)
         self.max_length = longest(section.max_length, positions)
         self.names = section.words or self.labels
         self.words = self._word_tokens()
-        self.examples = "".join(
-            f"{self._prompt(shown.text)}{self._word_of(shown.label)}\n\n"
-            for shown in section.examples
+        own = tuple(self._own_example(*numbered) for numbered in enumerate(section.examples))
+        self.prompts = Prompts(
+            tokenizer,
+            beginning(tokenizer, bos=section.bos),
+            ask=lambda row: self._prompt(row.text),
+            answer=lambda row: self._following(self.names[row.label]),
+            cuts="text",
+            too_long=section.too_long,
+            instruction=section.instruction,
+            examples=SameForAll(own),
         )
         self.at_once = all(len(word) == 1 for word in self.words)
         self.most = self.max_length - max(map(len, self.words))
-        self.content_free = self._content_free(section.content_free)
+        self.content_free = section.content_free
+        self._content_free_paths(own)
 
     def attach(self, network: Network, generator: torch.Generator) -> None:
         """Add nothing: the vocabulary is all the head there is."""
@@ -82,33 +86,53 @@ class LabelWords:
         Raises:
             DataError: a text without a token, or a prompt above `max_length` that may not be cut.
         """
-        truncated = 0
         learned, asked = [], []
-        shared = self._shared()
-        for row, tokens in zip(rows, self._tokens([row.text for row in rows]), strict=True):
-            prompt = tokens
-            if not prompt:
+        shared, content_free = self._shared(), cache(self._content_free_paths)
+        prompts = [self.prompts.fitted(prompt, self.most) for prompt in self.prompts.of(rows)]
+        for row, prompt in zip(rows, prompts, strict=True):
+            if not prompt.tokens:
                 raise without_token(row.place, row.text)
-            if len(prompt) > self.most:
-                prompt = self._cut(row, len(prompt))
-                truncated += 1
-            paths = self._paths(prompt, shared)
+            paths = self._paths(prompt.tokens, shared)
             learned.append(paths[row.label])
             # One path serves all words of one token: they are read at the same place.
             words = (paths[row.label],) if self.at_once else paths
-            asked.append((*words, *self.content_free))
+            asked.append((*words, *content_free(prompt.examples)))
         notes = reserved_notes(self.tokenizer, [(row.text, row.place) for row in rows])
         return Encoding(
             tuple(learned),
             tuple(asked),
-            truncated,
-            notes,
+            sum(prompt.cut for prompt in prompts),
+            (*notes, *left_out_notes(prompts)),
             asked_loss=self.at_once and self.score_rule != "calibrated",
+            examples=shown_ids(prompts),
         )
+
+    def showing(self, examples: Examples) -> Self:
+        """Return the task with other solved examples before its prompts."""
+        task = copy(self)
+        task.prompts = replace(self.prompts, examples=examples)
+        return task
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the cross-entropy of the words' tokens over the whole vocabulary, summed."""
-        return cross_entropy(network.logits(hidden[batch.read_at]), batch.targets)
+        logits = network.logits(hidden[batch.read_at])
+        return cross_entropy(logits, batch.targets, batch.counts)
+
+    def taught(self, rows: Sequence[Row]) -> Sequence[EncodedRow]:
+        """Return each prompt with the first word; those with the other words stand beside it."""
+        asked = [pieces[: len(self.words)] for pieces in self.encode(rows).asked]
+        if self.at_once:
+            return [pieces[0] for pieces in asked]
+        return [replace(pieces[0], beside=pieces[1:]) for pieces in asked]
+
+    def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
+        """Return log p(word | prompt) of each class's word, `[rows, classes]`."""
+        found = network.logits(hidden[batch.read_at]).log_softmax(-1)
+        if self.at_once:
+            return found[:, [word[0] for word in self.words]]
+        tokens = found.gather(1, batch.targets[:, None])[:, 0]
+        paths = torch.stack([path.sum() for path in tokens.split(batch.counts)])
+        return paths.view(-1, len(self.words))
 
     def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
         """Return for each path the log-probability of each word, or of each of its word's tokens.
@@ -125,8 +149,8 @@ class LabelWords:
 
     def prediction(self, row: Row, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return the class whose word scores best; of equals, the first."""
-        scores = self._scores(outputs)
-        return class_prediction(row, self.labels, torch.tensor(scores).softmax(0).tolist())
+        scores = torch.tensor(self._scores(outputs)).softmax(0).tolist()
+        return self.decided(class_prediction(row, self.labels, scores))
 
     def score(self, predictions: Sequence[Prediction]) -> ClassificationScores:
         """Return accuracy and its companions."""
@@ -149,11 +173,12 @@ class LabelWords:
                 empty = _sums(outputs[paths:], at_once=self.at_once)
                 return [total - other for total, other in zip(sums, empty, strict=True)]
 
-    def _content_free(self, text: str) -> tuple[EncodedRow, ...]:
-        """Return the paths that every row's are compared with."""
+    def _content_free_paths(self, examples: tuple[Row, ...]) -> tuple[EncodedRow, ...]:
+        """Return the paths that those of rows with these examples are compared with."""
         if self.score_rule != "calibrated":
             return ()
-        prompt = self._one(text)
+        row = Row("", self.content_free, 0, "task.content_free")
+        (prompt,) = self.prompts.tokens([self.prompts.written(row, examples)])
         if not 0 < len(prompt) <= self.most:
             raise ConfigError(
                 "TASK-TEMPLATE",
@@ -189,18 +214,6 @@ class LabelWords:
             words[tokens] = name
         return list(words)
 
-    def _word_of(self, label: str) -> str:
-        if label not in self.labels:
-            raise ConfigError(
-                "DATA-LABEL",
-                "a solved example's label is not one of the classes",
-                at="task.examples",
-                got=label,
-                expected=" or ".join(self.labels),
-                fix="name one of the classes",
-            )
-        return self._following(self.names[self.labels.index(label)])
-
     def _following(self, name: str) -> str:
         """Return a word as it follows the prompt."""
         return ("" if name.startswith(" ") else self.template.gap) + name.rstrip()
@@ -208,26 +221,25 @@ class LabelWords:
     def _prompt(self, text: str) -> str:
         return self.template.filled({"text": text})
 
-    def _tokens(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        prompts = [self.examples + self._prompt(text) for text in texts]
-        ids = token_ids(self.tokenizer, prompts)
-        return [(*self.beginning, *tokens) for tokens in ids]
-
-    def _one(self, text: str) -> tuple[int, ...]:
-        (tokens,) = self._tokens([text])
-        return tokens
+    def _own_example(self, number: int, shown: SolvedExample) -> Row:
+        place = f"task.examples[{number}]"
+        if shown.label not in self.labels:
+            raise ConfigError(
+                "DATA-LABEL",
+                "a solved example's label is not one of the classes",
+                at="task.examples",
+                got=shown.label,
+                expected=" or ".join(self.labels),
+                fix="name one of the classes",
+            )
+        return Row(place, shown.text, self.labels.index(shown.label), place)
 
     def _shared(self) -> tuple[int, ...]:
         """Return the tokens that every prompt begins with, whatever its text."""
-        one, other = self._tokens(["a", "B"])
+        fixed = self.prompts.examples.fixed
+        texts = [self.prompts.written(Row("", text, 0, ""), fixed) for text in ("a", "B")]
+        one, other = self.prompts.tokens(texts)
         return one[: shared_length(one, other)]
-
-    def _cut(self, row: Row, length: int) -> tuple[int, ...]:
-        """Return the prompt of `row` with the end of its text left out."""
-        if self.too_long == "refuse":
-            raise over_length(row.place, length, self.most)
-        kept = fitting(row.text, self.most, lambda text: len(self._one(text)), place=row.place)
-        return self._one(kept)
 
 
 def _path(prompt: tuple[int, ...], word: tuple[int, ...], shared: Sequence[int]) -> EncodedRow:

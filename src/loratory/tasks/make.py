@@ -8,16 +8,20 @@ from loratory.data.rows import Dataset
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
+    PreferenceTask,
     SpanQATask,
     TaskSection,
     TextTask,
+    WordProblemTask,
     WrittenQATask,
 )
 from loratory.tasks.classify import Classify
 from loratory.tasks.label_words import LabelWords, drawn_examples
+from loratory.tasks.preference import Preference
 from loratory.tasks.span_qa import SpanQA
 from loratory.tasks.task import Task
 from loratory.tasks.text import PlainText
+from loratory.tasks.word_problem import WordProblem
 from loratory.tasks.written_qa import WrittenQA
 
 
@@ -31,13 +35,15 @@ def completed(section: TaskSection, dataset: Dataset) -> TaskSection:
             if section.shots and not examples:
                 examples = drawn_examples(dataset.rows("train"), section.shots, dataset.labels)
             return section.model_copy(update={"labels": dataset.labels, "examples": examples})
-        case SpanQATask() | WrittenQATask() | TextTask():
+        case SpanQATask() | WrittenQATask() | TextTask() | PreferenceTask() | WordProblemTask():
             return section
         case _:
             assert_never(section)
 
 
-def make_task(section: TaskSection, *, tokenizer: PreTrainedTokenizerBase, positions: int) -> Task:
+def make_task(  # noqa: PLR0911 - one case a task
+    section: TaskSection, *, tokenizer: PreTrainedTokenizerBase, positions: int
+) -> Task:
     """Return the task of a completed section, for texts of as many tokens as `positions`."""
     given: dict[str, Any] = {"tokenizer": tokenizer, "positions": positions}
     match section:
@@ -51,6 +57,10 @@ def make_task(section: TaskSection, *, tokenizer: PreTrainedTokenizerBase, posit
             return WrittenQA(section, **given)
         case TextTask():
             return PlainText(section, **given)
+        case PreferenceTask():
+            return Preference(section, **given)
+        case WordProblemTask():
+            return WordProblem(section, **given)
         case _:
             assert_never(section)
 
@@ -58,7 +68,7 @@ def make_task(section: TaskSection, *, tokenizer: PreTrainedTokenizerBase, posit
 def reads_vocabulary(section: TaskSection) -> bool:
     """Tell whether the task reads the base's own words, and so needs its output matrix."""
     match section:
-        case LabelWordsTask() | WrittenQATask() | TextTask():
+        case LabelWordsTask() | WrittenQATask() | TextTask() | PreferenceTask() | WordProblemTask():
             return True
         case ClassifyTask() | SpanQATask():
             return False

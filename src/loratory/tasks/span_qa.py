@@ -21,8 +21,9 @@ from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.flat import FlatBatch
 from loratory.batching.rows import EncodedRow, Encoding
+from loratory.data.aside import KEPT_ASIDE
 from loratory.data.rows import QuestionRow
-from loratory.losses import Loss
+from loratory.losses import Loss, row_losses
 from loratory.metrics.baselines import Baseline, question_baselines
 from loratory.metrics.no_answer import EVEN, against_best, answer_or_none, careful_threshold
 from loratory.metrics.predictions import Prediction
@@ -55,6 +56,7 @@ class SpanQA:
     heads = ("qa_outputs",)
     main_metric = "f1"
     writing = None
+    settles_on = KEPT_ASIDE
 
     def __init__(
         self, section: SpanQATask, *, tokenizer: PreTrainedTokenizerBase, positions: int
@@ -95,12 +97,13 @@ class SpanQA:
         Raises:
             DataError: a question leaves no room for its context (DATA-TRUNC).
         """
-        learned, asked, lost, long = [], [], 0, 0
+        learned, learned_of, asked, lost, long = [], [], [], 0, 0
         for row, windows in zip(rows, self.windows.of(rows), strict=True):
             encoded = _encoded(row, windows)
             asked.append(encoded)
             held = [piece for piece in encoded if any(piece.targets)]
             learned += held
+            learned_of += [len(asked) - 1] * len(held)
             lost += bool(row.answers) and not held
             long += any(_length(piece) > self.section.max_answer_tokens for piece in held)
         notes = list(
@@ -116,22 +119,28 @@ class SpanQA:
             notes.append(
                 f"answers longer than task.max_answer_tokens, which cannot be given whole: {long}"
             )
-        return Encoding(tuple(learned), tuple(asked), 0, tuple(notes))
+        return Encoding(tuple(learned), tuple(asked), 0, tuple(notes), learned_of=tuple(learned_of))
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the mean of the start's and the end's cross-entropy, summed over the windows."""
         total, count = hidden.new_zeros((), dtype=torch.float32), 0
+        each, hits, units = [], [], []
         scores = _scores(network, hidden, batch)
         targets = batch.targets.split(batch.counts)
         for (start, end), bits in zip(scores, targets, strict=True):
             starts, ends = (bits & START).bool(), (bits & END).bool()
             # A window without a target has no part in the loss.
-            if bool(starts.any()):
+            units.append(2 * int(starts.any()))
+            if units[-1]:
                 where = torch.stack([starts.int().argmax(), ends.int().argmax()])
                 both = torch.stack([start, end])
-                total = total + F.cross_entropy(both, where, reduction="sum") / 2
+                losses = F.cross_entropy(both, where, reduction="none")
+                total = total + losses.sum() / 2
                 count += 1
-        return Loss(total, count)
+                each.append(losses.detach())
+                hits.append(both.argmax(-1) == where)
+        rows = row_losses(torch.cat(each), torch.cat(hits), units) if each else None
+        return Loss(total, count, rows)
 
     def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[WindowSpans]:
         """Return the best spans of each window, and its score for no answer."""
@@ -161,7 +170,7 @@ class SpanQA:
         if none:
             kept[NO_ANSWER] = min(none)
         scores = dict(zip(kept, torch.tensor([*kept.values()]).softmax(0).tolist(), strict=True))
-        line = Prediction(row.id, row.question, right_texts(row), NO_ANSWER, scores)
+        line = Prediction(row.id, row.question, right_texts(row), NO_ANSWER, scores, row.paragraph)
         return self.decided(line)
 
     def decided(self, prediction: Prediction) -> Prediction:

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from loratory.batching.flat import FlatBatch
-from loratory.batching.rows import Encoding
+from loratory.batching.rows import EncodedRow, Encoding
 from loratory.losses import Loss
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import Decoding
+from loratory.tasks.examples import Examples
 
 Output = Any
 """What the network says about one encoded row, in plain numbers; the task that made it reads it."""
@@ -52,6 +53,13 @@ class Written:
 
     cut: bool
     """No end came within the limit."""
+
+
+class Objective(Protocol):
+    """What training makes small."""
+
+    def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
+        """Return the batch's loss as a sum and a count."""
 
 
 class Task(Protocol):
@@ -99,8 +107,46 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class Referring(Protocol):
+    """A task whose loss compares with what a reference says of the same rows."""
+
+    @property
+    def refers(self) -> bool:
+        """Whether it does so with the loss it has."""
+
+    def referred(self, encoding: Encoding, outputs: Sequence[Output]) -> Encoding:
+        """Return the rows with what the reference said, `predict`'s outputs in their order."""
+
+    def before_training(self, predictions: Sequence[Prediction]) -> Baseline:
+        """Return how the reference does by itself, from the lines of a trained network."""
+
+
+@runtime_checkable
+class Teachable(Protocol):
+    """A task that can learn from what a teacher says of each class."""
+
+    def taught(self, rows: Sequence[Any]) -> Sequence[EncodedRow]:
+        """Return one encoded row for each of `rows`, with all that its classes are told from."""
+
+    def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
+        """Return log p of each class for each row that `taught` encoded, `[rows, classes]`."""
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A task whose prompts can begin with solved rows."""
+
+    def showing(self, examples: Examples) -> Self:
+        """Return the task with these before its prompts."""
+
+
+@runtime_checkable
 class Settling(Protocol):
-    """A task with something left to choose after training, on rows kept aside for it."""
+    """A task with something left to choose after training, on rows that are not trained on."""
+
+    @property
+    def settles_on(self) -> str:
+        """The split of these rows; without it nothing is chosen."""
 
     def settle(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         """Return what is chosen, by name."""

@@ -42,6 +42,8 @@ class PlainText:
     ) -> None:
         self.tokenizer = tokenizer
         self.beginning = beginning(tokenizer, bos=section.bos)
+        end = tokenizer.eos_token_id if section.eos else None
+        self.ending = () if end is None else (int(end),)
         self.max_length = longest(section.max_length, positions, least=2)
         if section.max_length is None:
             self.max_length = min(_PIECE, positions)
@@ -59,17 +61,19 @@ class PlainText:
         for row, tokens in zip(
             rows, token_ids(self.tokenizer, [row.text for row in rows]), strict=True
         ):
-            pieces = self._pieces(tokens)
+            pieces = self._pieces([*tokens, *self.ending]) if tokens else ()
             if not pieces:
                 raise without_token(row.place, row.text)
             asked.append(pieces)
         notes = reserved_notes(self.tokenizer, [(row.text, row.place) for row in rows])
         learned = tuple(piece for pieces in asked for piece in pieces)
-        return Encoding(learned, tuple(asked), 0, notes)
+        learned_of = tuple(number for number, pieces in enumerate(asked) for _ in pieces)
+        return Encoding(learned, tuple(asked), 0, notes, learned_of=learned_of)
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the cross-entropy of all tokens, summed."""
-        return cross_entropy(network.logits(hidden[batch.read_at]), batch.targets)
+        logits = network.logits(hidden[batch.read_at])
+        return cross_entropy(logits, batch.targets, batch.counts)
 
     def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
         """Return for each piece its nats and how many tokens they are of."""

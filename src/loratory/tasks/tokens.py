@@ -60,15 +60,16 @@ def longest(max_length: int | None, positions: int, *, least: int = 1) -> int:
     return max_length or positions
 
 
-def over_length(place: str, tokens: int, most: int) -> DataError:
-    """Return the error for a text that is longer than it may be."""
+def over_length(place: str, tokens: int, most: int, *, examples: int = 0) -> DataError:
+    """Return the error for a text that is longer than it may be, with examples before it."""
+    fewer = f", or show fewer than {examples} solved examples" if examples else ""
     return DataError(
         "DATA-TRUNC",
         "a text is longer than the base may read",
         at=place,
         got=f"{tokens:,} tokens",
         expected=f"at most {most:,}",
-        fix="set task.too_long=truncate to cut and count such texts, or shorten them",
+        fix=f"set task.too_long=truncate to cut and count such texts, or shorten them{fewer}",
     )
 
 

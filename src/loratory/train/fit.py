@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any, Protocol
 
 import torch
@@ -12,9 +13,10 @@ from loratory.methods.trained import load_trained, trained_parameters, trained_t
 from loratory.metrics.direction import is_better
 from loratory.models.network import Network
 from loratory.recipe.schema import Every
+from loratory.runs.dynamics import DynamicsFile, RowState
 from loratory.runs.folder import RunFolder
 from loratory.runs.published import recover_published
-from loratory.tasks.task import Task
+from loratory.tasks.task import Objective
 from loratory.train.checkpoint import (
     TrainState,
     read_optimizer,
@@ -49,7 +51,7 @@ class Fit:
     """One run's training, from its last checkpoint to its end."""
 
     network: Network
-    task: Task
+    task: Objective
     plan: Plan
     folder: RunFolder
     tell: Tell
@@ -71,12 +73,14 @@ class Fit:
         if state.finished:
             return state
         before = time.perf_counter()
-        for update in updates(self.network, self.task, optimizer, self.plan, start=state.step):
-            self._tell_step(update, time.perf_counter() - before)
-            state = self._after(update, replace(state, step=update.step), optimizer)
-            if state.finished or self.stop_asked():
-                break
-            before = time.perf_counter()
+        with DynamicsFile(self.folder.dynamics, after=state.step) as dynamics:
+            for update in updates(self.network, self.task, optimizer, plan, start=state.step):
+                self._tell_step(update, time.perf_counter() - before)
+                dynamics.write(update.step, ceil(update.epoch), self._row_states(update))
+                state = self._after(update, replace(state, step=update.step), optimizer)
+                if state.finished or self.stop_asked():
+                    break
+                before = time.perf_counter()
         if not state.finished:
             self._save_last(state, optimizer)
         return state
@@ -155,6 +159,15 @@ class Fit:
         )
         self.tell("checkpoint", step=state.step, which=target.name)
 
+    def _row_states(self, update: Update) -> list[RowState]:
+        """Return how the rows of the step stood, where the plan knows their ids."""
+        ids = self.plan.ids
+        return [
+            RowState(ids[number], loss, confidence, right)
+            for number, loss, confidence, right in update.examples
+            if ids
+        ]
+
     def _tell_step(self, update: Update, seconds: float) -> None:
         groups = {f"train/grad_norm/{name}": value for name, value in update.grad_norms.items()}
         self.tell(
@@ -164,10 +177,12 @@ class Fit:
             rows=update.rows,
             tokens=update.tokens,
             seconds=seconds,
+            layer_grad_norms=[float(f"{norm:.4g}") for norm in update.layer_norms],
             **{
                 "train/loss": update.loss,
                 "train/learning_rate": update.learning_rate,
                 "train/grad_norm": update.grad_norm,
             },
             **groups,
+            **update.means,
         )

@@ -13,14 +13,14 @@ from loratory.batching.rows import EncodedRow
 from loratory.errors import ResourceError
 from loratory.methods.trained import trained_parameters
 from loratory.models.network import Network
-from loratory.tasks.task import Task
+from loratory.tasks.task import Objective
 
 # What PyTorch says on a processor, where it has no error of its own for it.
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def fitting_tokens(
-    network: Network, task: Task, rows: Sequence[EncodedRow], *, batch_size: int, most: int
+    network: Network, task: Objective, rows: Sequence[EncodedRow], *, batch_size: int, most: int
 ) -> int:
     """Return how many tokens can be computed at once: `most`, or a half, a quarter … of it.
 
@@ -56,7 +56,7 @@ def _fullest(longest: Sequence[EncodedRow], most: int) -> list[EncodedRow]:
     return batch
 
 
-def _fits(network: Network, task: Task, rows: Sequence[EncodedRow]) -> bool:
+def _fits(network: Network, task: Objective, rows: Sequence[EncodedRow]) -> bool:
     """Compute a batch as training does; nothing of it is kept."""
     network.train()
     try:

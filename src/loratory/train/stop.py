@@ -10,14 +10,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether a signal asked to stop; handlers are put back after.
+def stop_signals(also: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether a signal asked to stop, or `also` does.
 
-    Outside the main thread no signal can be taken, and the answer is always no.
+    Handlers are put back after. Outside the main thread no signal can be taken.
     """
     asked = threading.Event()
+
+    def stops() -> bool:
+        return asked.is_set() or also()
+
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield stops
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -27,7 +31,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:
-        yield asked.is_set
+        yield stops
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

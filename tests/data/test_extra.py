@@ -1,0 +1,57 @@
+"""Texts without labels: from a file and from altered rows, and never those of the data itself."""
+
+import pytest
+
+from loratory.data.extra import extra_rows
+from loratory.data.rows import Dataset, Row
+from loratory.errors import DataError
+from loratory.recipe.schema import DistillationSection
+
+
+def rows(split, *texts):
+    return tuple(Row(f"{split}/{n}", text, n % 2, split) for n, text in enumerate(texts))
+
+
+DATA = Dataset(
+    ("no", "yes"),
+    {
+        "train": rows("train", "the cat sat", "a dog ran"),
+        "validation": rows("v", "It was held out"),
+    },
+    {},
+)
+
+
+def section(**settings):
+    return DistillationSection(teacher="x", **settings)
+
+
+def test_the_texts_of_a_file_come_in_order_with_their_places(tmp_path):
+    path = tmp_path / "more.txt"
+    path.write_text("one more\nand another\n")
+    found = extra_rows(DATA, section(extra=str(path)), column="text", seed=0)
+    assert [row.text for row in found] == ["one more", "and another"]
+    assert [row.place for row in found] == ["more.txt:1", "more.txt:2"]
+
+
+def test_texts_that_the_data_holds_are_left_out_whatever_their_case(tmp_path):
+    path = tmp_path / "more.csv"
+    path.write_text("sentence\nit was  held out\nA dog ran\nnew\n")
+    found = extra_rows(DATA, section(extra=str(path)), column="sentence", seed=0)
+    assert [row.text for row in found] == ["new"]
+
+
+def test_altered_copies_are_of_training_rows_alone():
+    found = extra_rows(DATA, section(perturbed=5), column="text", seed=0)
+    assert found
+    words = {word for row in found for word in row.text.split()}
+    assert words <= {"the", "cat", "sat", "a", "dog", "ran"}
+
+
+def test_without_either_there_are_none():
+    assert extra_rows(DATA, section(), column="text", seed=0) == ()
+
+
+def test_a_file_that_is_not_there_is_refused():
+    with pytest.raises(DataError):
+        extra_rows(DATA, section(extra="gone.txt"), column="text", seed=0)
