@@ -1,5 +1,6 @@
 """Every shipped recipe, for a few steps, on a base of a test's size and rows of its own form."""
 
+import json
 import re
 
 import pytest
@@ -8,7 +9,7 @@ import loratory
 from loratory.methods.targets import target_names
 from loratory.models.load import load_base
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import LoraMethod, RecurrentBase
+from loratory.recipe.schema import LoraMethod, PeftMethod, RecurrentBase
 from loratory.recipe.shipped import shipped_recipes
 
 RECIPES = sorted(name for name in shipped_recipes() if not name.startswith("sweeps/"))
@@ -53,20 +54,38 @@ def overrides(name, base, rows):
     return small
 
 
+def after_a_run(recipe, base, rows, folder):
+    """Return what puts a run before this one, where the recipe asks for one: teacher, or start."""
+    if recipe.distillation is not None:
+        teacher = loratory.train("cola", overrides("cola", base, rows), out=folder / "teacher")
+        return {"distillation.teacher": str(teacher.path)}
+    if not isinstance(recipe.method, PeftMethod):
+        return {}
+    first = "film_reviews_sft"
+    start = loratory.train(first, overrides(first, base, rows), out=folder / "start")
+    pairs = folder / "pairs.jsonl"
+    lines = [{"prompt": f"film {n} is", "chosen": " a joy", "rejected": " dull"} for n in range(20)]
+    pairs.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    data = {"train": str(pairs), "holdout": {"validation": 4}}
+    return {"method.folder": str(start.path / "adapter"), "data": data}
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_a_recipe_runs_from_its_rows_to_its_report(name, roomy_folder, few_rows, tmp_path):
-    small, recipe = overrides(name, roomy_folder, few_rows), load_recipe(name)
-    if recipe.distillation is not None:
-        taught = overrides("cola", roomy_folder, few_rows)
-        teacher = loratory.train("cola", taught, out=tmp_path / "teacher")
-        small |= {"distillation.teacher": str(teacher.path)}
-    run = loratory.train(name, small, out=tmp_path / "run")
+    recipe = load_recipe(name)
+    small = overrides(name, roomy_folder, few_rows)
+    before = after_a_run(recipe, roomy_folder, few_rows, tmp_path)
+    if "data" in before:
+        small = {key: value for key, value in small.items() if not key.startswith("data.")}
+    run = loratory.train(name, small | before, out=tmp_path / "run")
     assert run.result["task"] == recipe.task.kind
     assert run.result["main_metric"] in run.metrics
     assert run.metrics.keys() == run.intervals.keys()
     assert run.result["stopped"] == "finished"
     names = [baseline["name"] for baseline in run.result["baselines"][run.result["split"]]]
-    assert ("untuned base" in names) == recipe.training.score_untuned
+    # What a reference says of pairs is read in any case.
+    is_scored = recipe.training.score_untuned or recipe.task.kind == "preference"
+    assert ("untuned base" in names) == is_scored
     assert (run.path / "report.html").stat().st_size > 10_000
 
 
