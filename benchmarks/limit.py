@@ -5,7 +5,8 @@
 Counted are the frozen linear layers, forward and, in training, once more for the gradient of their
 input; where the vocabulary is read, its matrix at the positions that are asked for. Not counted:
 attention's own products, the update beside the layers, everything that is no product. A token that
-several rows of a step begin with counts once.
+several rows of a step begin with counts once. All of the last block counts, though what nobody
+reads of it can be left out.
 """
 
 import time

@@ -34,6 +34,11 @@ TASKS = {
     "written_qa": {"task.kind": "written_qa", "task.decoding.max_new_tokens": 4} | UNTUNED,
     "text": {"task.kind": "text", "task.max_length": 32} | UNTUNED,
 }
+SETTLED = {
+    "classify": {"temperature"},
+    "label_words": {"temperature"},
+    "span_qa_v2": {"no_answer_threshold"},
+}
 MAIN = dict.fromkeys(TASKS, "f1") | dict.fromkeys(("classify", "label_words"), "accuracy")
 MAIN["text"] = "perplexity"
 QUICK = {
@@ -166,7 +171,7 @@ def test_a_result_says_what_was_measured_and_on_what(run_of, name):
     assert result["rows"].keys() == result["windows"].keys() == splits
     assert all(result["windows"][split] >= result["rows"][split] for split in splits)
     assert result["evaluation"].keys() == {"validation", "test"}
-    assert result["settled"].keys() == ({"no_answer_threshold"} if len(splits) == 4 else set())
+    assert result["settled"].keys() == SETTLED.get(name, set())
     names = [baseline["name"] for baseline in result["baselines"]["test"]]
     assert ("untuned base" in names) == TASKS[name].get("training.score_untuned", False)
     assert (run.path / "report.html").stat().st_size > 10_000

@@ -54,7 +54,9 @@ def test_each_linear_layer_of_llama_is_given_one_where_that_is_said(llama_folder
 def test_it_starts_as_the_base(ours):
     network = applied(ours.folder, missing_biases="add")
     own = load_base(str(ours.folder), language_head=True).network
-    torch.testing.assert_close(network(ours.batch), own(ours.batch), rtol=0, atol=1e-6)
+    read = ours.batch.read_at
+    found, expected = network(ours.batch)[read], own(ours.batch)[read]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
 def test_one_bias_anywhere_is_enough_and_none_is_added(llama_folder):

@@ -47,7 +47,9 @@ def test_a_language_model_is_a_base_again(base_folder, text_kind, tmp_path):
     base = text_kind.stirred(base_folder, FULL)
     save_model(base, tmp_path)
     again = load_base(str(tmp_path), language_head=True)
-    assert torch.equal(text_kind.numbers(again.network), text_kind.numbers(base.network))
+    found, expected = text_kind.numbers(again.network), text_kind.numbers(base.network)
+    # Weights that no longer train are multiplied by another library.
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_tied_weights_train_as_one_and_stay_tied(gpt2_folder, text_kind, tmp_path):

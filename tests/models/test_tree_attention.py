@@ -26,7 +26,7 @@ def forest(seed):
     rng = random.Random(seed)
     roots = [tuple(rng.randrange(9) for _ in range(rng.randint(1, 40))) for _ in range(3)]
     cut = [root[: rng.randint(1, len(root))] for root in roots for _ in range(3)]
-    return [text + tuple(rng.randrange(9) for _ in range(rng.randint(1, 30))) for text in cut]
+    return [text + tuple(rng.randrange(9) for _ in range(rng.randint(1, 24))) for text in cut]
 
 
 def mask_of(texts, tree):

@@ -64,7 +64,8 @@ def test_a_step_cut_into_parts_trains_like_a_whole_one(make_trainee, tokens):
     assert [update.rows for update in found] == [4, 4, 4, 2] * 2
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
-        assert ours.grad_norms == pytest.approx(theirs.grad_norms, rel=1e-5)
+        # Roundings of earlier steps add up; in float64, below, they do not show.
+        assert ours.grad_norms == pytest.approx(theirs.grad_norms, rel=3e-5)
     for name, weight in parts.weights.items():
         torch.testing.assert_close(weight, whole.weights[name], rtol=1e-5, atol=1e-6)
 

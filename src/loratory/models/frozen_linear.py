@@ -4,6 +4,7 @@ It is what every linear layer of a base becomes, so that layers beside which not
 fast as those that a method adapts.
 """
 
+import torch
 from torch import Tensor, nn
 
 from loratory.models.product import frozen_linear, is_by_name
@@ -20,11 +21,14 @@ class FrozenLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's name for it
         """Return the layer's output, `[..., in]` to `[..., out]`."""
-        trains = any(parameter.requires_grad for parameter in self.parameters(recurse=False))
-        if trains or not is_by_name(input, self.weight):
+        if self._learns() or not is_by_name(input, self.weight):
             return super().forward(input)
         rows = input.reshape(-1, self.in_features)
         return frozen_linear(rows, self.weight, self.bias).view(*input.shape[:-1], -1)
+
+    def _learns(self) -> bool:
+        parts = (self.weight, self.bias)
+        return torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in parts)
 
 
 def frozen(layer: nn.Linear) -> nn.Linear:

@@ -88,8 +88,11 @@ def load_optimizer_tensors(
     """Put the state that `optimizer_tensors` returned back into an optimiser that has none."""
     for name, parameter in parameters.items():
         if f"{_MOMENTS[0]}.{name}" in tensors:
+            # In the parameter's own layout: in another, AdamW would round otherwise.
             state = {
-                moment: tensors[f"{moment}.{name}"].to(parameter.device, copy=True)
+                moment: torch.empty_like(parameter, requires_grad=False).copy_(
+                    tensors[f"{moment}.{name}"]
+                )
                 for moment in _MOMENTS
             }
             state["step"] = tensors[_STEP].reshape(()).to(parameter.device, copy=True)
