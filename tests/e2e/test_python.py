@@ -26,7 +26,8 @@ def test_a_run_and_its_folder_load_as_the_same(film_run):
 
 
 def test_the_public_names_are_these():
-    assert sorted(loratory.__all__) == ["load", "merge", "params", "resume", "train"]
+    names = ["compare", "export", "load", "merge", "params", "resume", "search", "sweep", "train"]
+    assert sorted(loratory.__all__) == names
     assert all(callable(getattr(loratory, name)) for name in loratory.__all__)
 
 
