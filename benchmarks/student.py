@@ -85,8 +85,9 @@ def run(job: Job, teacher: Path, settings: Sequence[str], folder: Path = FOLDER)
         given = [f"seed={job.seed}", *settings]
         subprocess.run([*command, *given, "--out", str(out)], check=True)
         if job.seed == 0 and job.side == TAUGHT:
-            speeds = rows_per_second(teacher, out)
-            write_json(folder / "speeds" / f"{job.student}.json", speeds)
+            target = folder / "speeds" / f"{job.student}.json"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_json(target, rows_per_second(teacher, out))
         keep(out, name=job.name, kept=folder)
 
 

@@ -1,6 +1,7 @@
 """The students' table: pairs of seeds, the interval of their differences, and the speeds."""
 
 import json
+import shutil
 
 import pytest
 from scipy.stats import ttest_rel
@@ -75,3 +76,20 @@ def test_speeds_are_of_the_same_texts(film_run, monkeypatch):
     found = rows_per_second(film_run, film_run)
     assert {*asked} == {9}
     assert found == {"teacher": 18.0, "student": 18.0}
+
+
+def test_a_run_leaves_its_summary_and_the_speeds_of_the_first_seed(film_run, tmp_path, monkeypatch):
+    commands = []
+
+    def trained(command, **_):
+        commands.append(command)
+        shutil.copytree(film_run, command[-1])
+
+    monkeypatch.setattr(student.subprocess, "run", trained)
+    monkeypatch.setattr(student, "_seconds", lambda *_: 0.5)
+    student.run(student.Job(0, "best", TAUGHT), film_run, ["data.dir=x"], tmp_path)
+    assert f"distillation.teacher={film_run}" in commands[0]
+    assert json.loads((tmp_path / "speeds" / "best.json").read_text())["student"] == 18.0
+    assert (tmp_path / "best-taught-seed0.json").is_file()
+    student.run(student.Job(0, "best", ALONE), film_run, [], tmp_path)
+    assert "distillation=null" in commands[1]
