@@ -34,11 +34,8 @@ TASKS = {
     "written_qa": {"task.kind": "written_qa", "task.decoding.max_new_tokens": 4} | UNTUNED,
     "text": {"task.kind": "text", "task.max_length": 32} | UNTUNED,
 }
-SETTLED = {
-    "classify": {"temperature"},
-    "label_words": {"temperature"},
-    "span_qa_v2": {"no_answer_threshold"},
-}
+SETTLED = {name: {"temperature"} for name in ("classify", "label_words")}
+SETTLED["span_qa_v2"] = {"no_answer_threshold"}
 MAIN = dict.fromkeys(TASKS, "f1") | dict.fromkeys(("classify", "label_words"), "accuracy")
 MAIN["text"] = "perplexity"
 QUICK = {
