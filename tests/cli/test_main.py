@@ -17,6 +17,8 @@ class Interrupted(io.StringIO):
     """Standard input whose reader presses Ctrl-C."""
 
     def __iter__(self):
+        # Where tests run in the background, Ctrl-C may be ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.kill(os.getpid(), signal.SIGINT)
         yield "never read"
 
