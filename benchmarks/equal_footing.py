@@ -83,7 +83,7 @@ def _what(folder: Path, data: str) -> str:
     base = Path(found[0]["result"]["base"]).name
     return (
         f"{base}, {rows['train']:,} training rows, {epochs} epoch(s), scored on "
-        f"{rows['validation']:,} validation rows on which nothing was chosen; "
+        f"{rows['validation']:,} validation rows on which no checkpoint was chosen; "
         f"{'; '.join(sorted(computes))}."
     )
 

@@ -15,6 +15,7 @@ from trl import DPOConfig, DPOTrainer
 
 from benchmarks.job import CHECK, CHECKED_ROWS, START, job_recipe, read_tokens
 from benchmarks.sides.serve import Answer, serve
+from benchmarks.sides.trainer import shared_arguments
 from loratory.recipe.schema import PreferenceTask, SigmoidLoss
 from loratory.runs.environment import peak_memory_mb
 
@@ -28,7 +29,6 @@ class Stock:
         recipe = job_recipe(folder)
         assert isinstance(recipe.task, PreferenceTask)
         assert isinstance(recipe.task.loss, SigmoidLoss)
-        training = recipe.training
         tokenizer = AutoTokenizer.from_pretrained(recipe.base)
         model = AutoModelForCausalLM.from_pretrained(recipe.base)
         self.rows = [_pair(row) for row in read_tokens(folder)]
@@ -37,24 +37,10 @@ class Stock:
             args=DPOConfig(
                 out,
                 beta=recipe.task.loss.beta,
-                per_device_train_batch_size=training.batch_size,
-                num_train_epochs=training.epochs,
-                learning_rate=training.learning_rate,
-                lr_scheduler_type=training.schedule,
-                warmup_steps=training.warmup,
-                weight_decay=training.weight_decay,
-                adam_beta1=training.beta1,
-                adam_beta2=training.beta2,
-                adam_epsilon=training.epsilon,
-                max_grad_norm=training.max_grad_norm or 0.0,
                 # Both would slow it down here.
                 gradient_checkpointing=False,
                 bf16=False,
-                use_cpu=True,
-                save_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-                dataloader_pin_memory=False,
+                **shared_arguments(recipe.training),
             ),
             train_dataset=Dataset.from_list([_STAND_IN]),
             processing_class=tokenizer,

@@ -105,24 +105,28 @@ class Timed:
 
 def arguments(out: str, training: TrainingSection) -> TrainingArguments:
     """Return the recipe's training section in transformers' words."""
-    return TrainingArguments(
-        out,
-        per_device_train_batch_size=training.batch_size,
-        num_train_epochs=training.epochs,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.schedule,
-        warmup_steps=training.warmup,
-        weight_decay=training.weight_decay,
-        adam_beta1=training.beta1,
-        adam_beta2=training.beta2,
-        adam_epsilon=training.epsilon,
-        max_grad_norm=training.max_grad_norm or 0.0,
-        use_cpu=True,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-    )
+    return TrainingArguments(out, **shared_arguments(training))
+
+
+def shared_arguments(training: TrainingSection) -> dict[str, Any]:
+    """Return them as every trainer that is built on transformers' takes them."""
+    return {
+        "per_device_train_batch_size": training.batch_size,
+        "num_train_epochs": training.epochs,
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": training.schedule,
+        "warmup_steps": training.warmup,
+        "weight_decay": training.weight_decay,
+        "adam_beta1": training.beta1,
+        "adam_beta2": training.beta2,
+        "adam_epsilon": training.epsilon,
+        "max_grad_norm": training.max_grad_norm or 0.0,
+        "use_cpu": True,
+        "save_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
 
 
 def _stock(kind: str, base: str, tokenizer: PreTrainedTokenizerBase) -> tuple[Any, Any, Any]:

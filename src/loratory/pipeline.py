@@ -19,7 +19,7 @@ from loratory.inference.examples import keep_examples
 from loratory.inference.frozen import Frozen
 from loratory.inference.looks import Looks
 from loratory.inference.materials import Materials
-from loratory.inference.plan import outline, run_plan
+from loratory.inference.plan import run_outline, run_plan
 from loratory.inference.references import told_of_idle_rewards, with_references
 from loratory.inference.result import RunInput, run_result
 from loratory.inference.selection import check_selection, refuse_sweep
@@ -191,10 +191,9 @@ def _run(
             for problem in mirrors.follow(entry):
                 tell("warning", message=problem)
 
-        plan = run_plan(tuned, given)
         # To the log a start takes the place of everything before it.
         is_new = open_published(folder.last) is None
-        tell("start" if is_new else "continue", **outline(tuned, given, plan))
+        tell("start" if is_new else "continue", **run_outline(tuned, given))
         if tuned.rounded is not None:
             tell("quantization", **asdict(tuned.rounded))
         for note in (*notes, *tuned.notes):

@@ -114,7 +114,8 @@ def torture(torment: Torture, reference: dict[str, bytes], folder: Path, kills) 
 @pytest.mark.timeout(600)
 def test_killed_runs_end_in_the_same_bytes(begin, killed, film_recipe, film_run, tmp_path):
     torment = Torture(begin, killed, film_recipe, film_run)
-    torture(torment, contents(film_run), tmp_path, [1 + (n % 3) for n in range(FEW)])
+    said = torture(torment, contents(film_run), tmp_path, [1 + (n % 3) for n in range(FEW)])
+    assert said.endswith(f"{FEW} of {FEW} equal")
 
 
 @pytest.mark.slow
@@ -124,6 +125,7 @@ def test_twenty_killed_runs_end_in_the_same_bytes(
 ):
     torment = Torture(begin, killed, film_recipe, film_run)
     said = torture(torment, contents(film_run), tmp_path, [1 + (n % 3) for n in range(RUNS)])
+    assert said.endswith(f"{RUNS} of {RUNS} equal")
     with capsys.disabled():
         sys.stdout.write(f"\n{said}\n")
 
@@ -135,6 +137,7 @@ def test_twenty_killed_runs_of_fresh_processes_end_in_the_same_bytes(
 ):
     torment = Torture(begin_fresh, killed, film_recipe, film_run)
     said = torture(torment, contents(film_run), tmp_path, [1 + (n % 3 == 0) for n in range(RUNS)])
+    assert said.endswith(f"{RUNS} of {RUNS} equal")
     with capsys.disabled():
         sys.stdout.write(f"\n{said}\n")
 

@@ -22,13 +22,13 @@ def run_plan(tuned: Tuned, given: RunInput) -> Plan:
     )
 
 
-def outline(tuned: Tuned, given: RunInput, plan: Plan) -> dict[str, Any]:
+def run_outline(tuned: Tuned, given: RunInput) -> dict[str, Any]:
     """Return what the log says first of a run."""
     trainable, total = parameter_counts(tuned.base.network)
     return {
         "recipe": tuned.recipe.name,
         "rows": {split: len(rows) for split, rows in given.dataset.splits.items()},
-        "steps": plan.steps,
+        "steps": run_plan(tuned, given).steps,
         "trainable_parameters": trainable,
         "total_parameters": total,
         "compute": chosen(tuned),
