@@ -29,6 +29,7 @@ LATE_IMPORTS = {
     "models/whole_numbers.py": {"torchao"},  # an extra, and three seconds
     "export/peft_run.py": {"peft"},  # an extra
     "metrics/baselines.py": {"sklearn"},  # over a second, and only the baselines need it
+    "pipeline.py": {"loratory"},  # the report: training goes on without its plots in memory
     "tasks/examples.py": {"sklearn"},  # only examples chosen by likeness need it
     "models/onnx_file.py": {"onnx", "onnxruntime"},  # an extra
     "track/mlflow_run.py": {"mlflow"},  # an extra

@@ -34,7 +34,6 @@ from loratory.methods.trained import (
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
-from loratory.report.write import write_report
 from loratory.runs.atomic import write_file
 from loratory.runs.environment import environment, peak_memory_mb
 from loratory.runs.folder import RunFolder
@@ -226,6 +225,8 @@ def _accounted(
     tuned: Tuned, given: RunInput, folder: RunFolder, state: TrainState
 ) -> dict[str, Any]:
     """Write what a run leaves once it has come to its end; return its result."""
+    from loratory.report.write import write_report  # the plots' library, once training is over
+
     result = run_result(tuned, given, folder, state, read_events(folder.log))
     keep_examples(given, folder)
     write_json(folder.result, result)
