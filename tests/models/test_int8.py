@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from loratory.models.int8 import Int8Matrix, multiplies_exactly
+from loratory.models.int8 import (
+    Int8Matrix,
+    input_sizes,
+    lost_by_rounding,
+    multiplies_exactly,
+    size_of,
+)
 from loratory.models.product import frozen_linear, product
 
 pytestmark = pytest.mark.skipif(
@@ -37,7 +43,7 @@ def made(tokens, inner, outer):
 def rounded(rows):
     """Return rows as int8 with one scale each would hold them."""
     exact = rows.double()
-    scale = exact.abs().amax(1, keepdim=True) / 127
+    scale = exact.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
     return (exact / scale).round() * scale
 
 
@@ -152,6 +158,50 @@ def test_inputs_that_are_always_large_leave_the_others_their_digits():
     assert (made_for_it.product(x) - exact).norm() < 0.02 * exact.norm()
     assert (blind.product(x) - exact).norm() > 0.2 * exact.norm()
     assert cosine(made_for_it.T.product(g), g @ weight) > 0.999
+
+
+@shapes
+@pytest.mark.parametrize("biased", [False, True])
+def test_inputs_can_be_rounded_in_two_parts(tokens, inner, outer, biased):
+    x, _, weight = made(tokens, inner, outer)
+    bias = torch.linspace(-1, 1, outer) if biased else None
+    first = rounded(x)
+    both = first + rounded(x - first)
+    expected = F.linear(both, rounded(weight), bias if bias is None else bias.double())
+    found = Int8Matrix.of(weight, twice=True).product(x, bias)
+    scale = expected.abs().max()
+    torch.testing.assert_close(found.double() / scale, expected / scale, rtol=1e-4, atol=1e-5)
+
+
+def test_two_parts_leave_what_rounding_the_weight_costs():
+    generator = torch.Generator().manual_seed(2)
+    x, weight = (torch.randn(rows, 768, generator=generator) for rows in (30, 48))
+    x[torch.arange(30), torch.arange(30)] = 80  # of every token another
+    exact = x.double() @ rounded(weight).T
+
+    def error(*, twice):
+        return (Int8Matrix.of(weight, twice=twice).product(x) - exact).norm() / exact.norm()
+
+    assert error(twice=True) < 1e-3
+    assert error(twice=False) > 50 * error(twice=True)
+
+
+def test_what_a_token_loses_by_rounding_is_told_beforehand():
+    x, _, weight = made(33, 192, 576)
+    sizes = input_sizes(x)
+    columns = Int8Matrix.of(weight, sizes).before.double()
+    left = (x * columns - rounded((x * columns).float())) / columns
+    exact = weight.double()
+    lost = (left @ exact.T).norm(dim=1) / (x.double() @ exact.T).norm(dim=1)
+    assert lost_by_rounding(x, weight, sizes) == pytest.approx(float(lost.mean()), rel=1e-3)
+
+
+def test_a_token_that_is_large_in_all_has_no_more_say_than_another():
+    x, _, _ = made(33, 192, 576)
+    large = x.clone()
+    large[7] *= 1e9
+    torch.testing.assert_close(input_sizes(large), input_sizes(x))
+    assert not torch.allclose(size_of(large), size_of(x), rtol=0.5)
 
 
 def test_inputs_and_columns_of_nothing_do_no_harm():

@@ -82,6 +82,13 @@ def rounded(rows):
     return (rows / scale).round() * scale
 
 
+def as_read(x, matrix):
+    """Return inputs as they are multiplied, `before` and all."""
+    balanced = x * matrix.before
+    first = rounded(balanced)
+    return first + rounded(balanced - first) if matrix.twice else first
+
+
 def layers(network, kind):
     return {name: layer for name, layer in network.named_modules() if isinstance(layer, kind)}
 
@@ -113,13 +120,20 @@ def test_the_backbones_linear_layers_are_int8_and_its_head_is_not(base_folder):
     assert {name for name, _ in network.named_parameters()} == left
 
 
-def test_the_network_computes_what_rounded_weights_and_rounded_inputs_make(base_folder):
+@pytest.mark.parametrize("most", [0.0, 0.01, 1.0])
+def test_the_network_computes_what_rounded_weights_and_rounded_inputs_make(
+    base_folder, most, monkeypatch
+):
+    """Inputs are rounded in two parts where one would cost more than `most`."""
+    monkeypatch.setattr("loratory.models.int8_network._TOO_MUCH", most)
     plain, found = (loaded(base_folder, int8=int8) for int8 in (False, True))
     for name, layer in layers(plain, nn.Linear).items():
-        c = found.get_submodule(name).matrix.before
-        layer.weight.data = rounded(layer.weight.data / c)
-        layer.register_forward_pre_hook(lambda _, inputs, c=c: (rounded(inputs[0] * c),))
+        matrix = found.get_submodule(name).matrix
+        layer.weight.data = rounded(layer.weight.data / matrix.before)
+        layer.register_forward_pre_hook(lambda _, inputs, m=matrix: (as_read(inputs[0], m),))
     torch.testing.assert_close(read(found), read(plain), rtol=1e-4, atol=1e-4)
+    twice = {layer.matrix.twice for layer in layers(found, Int8Linear).values()}
+    assert twice <= {most < 1} or most == 0.01
 
 
 def test_layers_are_made_for_the_inputs_they_will_have(base_folder):

@@ -9,6 +9,10 @@ with them; c makes inputs smaller and columns larger, or the other way round, un
 about as large: c_i^2 = |W_i| / |x_i|, a column's size by its input's, after SmoothQuant (Xiao et
 al. 2022, arXiv:2211.10438).
 
+Where a few inputs of a token, others for every token, are much larger than the rest, as behind a
+gated activation, q is too coarse. Then what rounding leaves of c x is rounded and multiplied too,
+on a scale of its own: twice the product, and 16 bits of each input.
+
 The gradient goes the other way: W^T g = diag(c) Q^T (s g), where s g is what is made whole. So both
 ways compute with the very same W. Sums are exact in 32 bits.
 
@@ -38,22 +42,33 @@ _SMALLEST = 1e-4
 class Int8Matrix:
     """`diag(after) Q diag(before)`, `[out, in]`: a matrix in int8, or its transpose."""
 
-    def __init__(self, packed: tuple[Tensor, Tensor], after: Tensor, before: Tensor | None) -> None:
+    def __init__(
+        self,
+        packed: tuple[Tensor, Tensor],
+        after: Tensor,
+        before: Tensor | None,
+        *,
+        twice: bool = False,
+    ) -> None:
         self.packed, self._transposed = packed
         self.after = after
         self.before = before
+        self.twice = twice
         self._zeros = torch.zeros(len(after), dtype=torch.long)
 
     @classmethod
-    def of(cls, weight: Tensor, sizes: Tensor | None = None) -> Self:
-        """Round `weight`, `[out, in]`, for inputs of about these sizes, `[in]`; None: all alike."""
+    def of(cls, weight: Tensor, sizes: Tensor | None = None, *, twice: bool = False) -> Self:
+        """Round `weight`, `[out, in]`, for inputs of about these sizes, `[in]`; None: all alike.
+
+        With `twice` its inputs, but not its gradients, are rounded in two parts.
+        """
         columns = None if sizes is None else _balance(weight, sizes)
         balanced = weight if columns is None else weight / columns
         rows = balanced.abs().amax(1).clamp(min=_LEAST) / _MOST
         whole = (balanced / rows[:, None]).round().to(torch.int8)
         # The kernel's own layouts, one for each way through the layer: two bytes for a weight.
         packed = [_prepacked(matrix) for matrix in (whole, whole.T)]
-        return cls((packed[0], packed[1]), rows, columns)
+        return cls((packed[0], packed[1]), rows, columns, twice=twice)
 
     @cached_property
     def T(self) -> "Int8Matrix":  # noqa: N802 - as torch calls it
@@ -75,10 +90,19 @@ class Int8Matrix:
         """
         if x.dtype != torch.float32:
             return F.linear(x, self.dense().to(x.dtype), bias)
-        whole, scale = _whole_numbers(x if self.before is None else x * self.before)
-        after, middle = (self.after, self._zeros), (1.0, _MIDDLE)
-        y: Tensor = _multiply(whole, *middle, self.packed, *after, None, *_AS_FLOAT32)
-        return y.mul_(scale) if bias is None else torch.addcmul(bias, y, scale)
+        balanced = x if self.before is None else x * self.before
+        whole, scale = _whole_numbers(balanced)
+        y = self._sums(whole)
+        y = y.mul_(scale) if bias is None else torch.addcmul(bias, y, scale)
+        if self.twice:
+            whole, scale = _whole_numbers(_left(balanced, whole, scale))
+            y.addcmul_(self._sums(whole), scale)
+        return y
+
+    def _sums(self, whole: Tensor) -> Tensor:
+        """Return `diag(after) Q` times whole numbers, `[tokens, in]` to `[tokens, out]`."""
+        middle, after = (1.0, _MIDDLE), (self.after, self._zeros)
+        return _multiply(whole, *middle, self.packed, *after, None, *_AS_FLOAT32)
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         """Return itself: it never changes, and the kernel's layouts cannot be copied."""
@@ -118,6 +142,15 @@ def size_of(rows: Tensor) -> Tensor:
     return rows.square().mean(0).sqrt()
 
 
+def input_sizes(x: Tensor) -> Tensor:
+    """Return how large each input is, `[tokens, in]` to `[in]`, beside its token's largest.
+
+    For so it is rounded: the first token of a text can hold numbers a thousand times as large as
+    all others, and would settle it for them.
+    """
+    return size_of(x / x.abs().amax(1, keepdim=True).clamp(min=_LEAST))
+
+
 def _prepacked(whole: Tensor) -> Tensor:
     """Return the kernel's layout of a matrix in int8, which it takes to lie row by row."""
     found: Tensor = torch.ops.onednn.qlinear_prepack(whole.contiguous(), None)
@@ -134,6 +167,22 @@ def _whole_numbers(x: Tensor) -> tuple[Tensor, Tensor]:
     most = torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=_LEAST)
     rounded = torch.addcmul(_shift(x.shape[1]), x, _MOST / most)
     return rounded.view(torch.int32).to(torch.uint8), most.div_(_MOST)
+
+
+def _left(x: Tensor, whole: Tensor, scale: Tensor) -> Tensor:
+    """Return what rounding took from x, `[tokens, in]`."""
+    return torch.addcmul(x, whole.to(torch.float32).sub_(_MIDDLE), scale, value=-1)
+
+
+def lost_by_rounding(x: Tensor, weight: Tensor, sizes: Tensor) -> float:
+    """Return how much of its output a token loses when its inputs are rounded once, on average.
+
+    `x`, `[tokens, in]`, are inputs of the layer with `weight`, made int8 for inputs of `sizes`.
+    """
+    columns = _balance(weight, sizes)
+    left = _left(x * columns, *_whole_numbers(x * columns)) / columns
+    exact = (x @ weight.T).norm(dim=1).clamp(min=_LEAST)
+    return float(((left @ weight.T).norm(dim=1) / exact).mean())
 
 
 @lru_cache(maxsize=32)

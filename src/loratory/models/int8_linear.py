@@ -13,14 +13,16 @@ from loratory.models.product import frozen_linear
 class Int8Linear(nn.Linear):
     """y = W x + b with W in int8, which never trains; b is float32, as x and y are.
 
-    It is made for inputs of about the given sizes, `[in]`.
+    It is made for inputs of about the given sizes, `[in]`, rounded `twice` where once is too coarse.
     """
 
-    def __init__(self, layer: nn.Linear, sizes: Tensor | None = None) -> None:
+    def __init__(
+        self, layer: nn.Linear, sizes: Tensor | None = None, *, twice: bool = False
+    ) -> None:
         # Not nn.Linear's own, which would make a weight.
         nn.Module.__init__(self)
         self.in_features, self.out_features = layer.in_features, layer.out_features
-        self.matrix = Int8Matrix.of(layer.weight.detach(), sizes)
+        self.matrix = Int8Matrix.of(layer.weight.detach(), sizes, twice=twice)
         self.bias = layer.bias
 
     @property
