@@ -18,6 +18,7 @@ def test_json_has_the_keys_and_the_numbers_of_training(loratory, run):
     assert (found["run"], found["split"], found["rows"]) == (str(run), "test", 7)
     assert found["metrics"] == result["metrics"]
     assert found["intervals"] == result["intervals"]
+    assert found["squad_script"] == {}
 
 
 def test_a_split_can_be_named(loratory, run):
@@ -52,6 +53,9 @@ def test_questions_of_a_file_are_scored(loratory, question_run):
     assert (found["split"], found["rows"]) == ("file", 4)
     assert found["metrics"] == result["metrics"]
     assert found["metrics"].keys() == {"exact_match", "f1"}
+    in_percent = {name: pytest.approx(100 * value) for name, value in found["metrics"].items()}
+    assert found["squad_script"] == in_percent
+    assert "SQuAD's script would print: exact_match " in loratory("evaluate", question_run).out
 
 
 def test_texts_of_a_file_are_scored(loratory, text_run):

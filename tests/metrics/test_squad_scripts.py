@@ -5,8 +5,9 @@ import random
 import pytest
 
 from loratory.errors import DataError
+from loratory.metrics.predictions import Prediction
 from loratory.metrics.squad import exact_match, f1
-from loratory.metrics.squad_scripts import script_v1, script_v2, script_v2_best
+from loratory.metrics.squad_scripts import script_numbers, script_v1, script_v2, script_v2_best
 
 
 def made_up(rng, *, unanswerable):
@@ -95,6 +96,38 @@ def test_the_best_scores_and_their_thresholds_are_those_of_the_scripts_walk():
             best, threshold = retold_best(golds, texts, probabilities, metric)
             assert ours[f"best_{name}"] == pytest.approx(best, abs=1e-9)
             assert ours[f"best_{name}_thresh"] == threshold
+
+
+def line(name, right, said, **scores):
+    return Prediction(
+        name, "asked", right, said, {"" if of == "none" else of: p for of, p in scores.items()}
+    )
+
+
+def test_the_numbers_of_lines_are_those_of_what_they_say():
+    lines = [line("a", ("x", "y"), "x"), line("b", ("x y",), "x")]
+    assert script_numbers(lines, version="1.1") == {
+        "exact_match": 50,
+        "f1": pytest.approx(100 * (1 + 2 / 3) / 2),
+    }
+
+
+def test_the_best_threshold_is_sought_for_the_likeliest_answers():
+    """What a line says in the end is "" for all three; only the first of them has an answer."""
+    lines = [
+        line("a", ("x",), "", none=0.6, x=0.3, y=0.1),
+        line("b", (), "", none=0.8, x=0.2),
+        line("c", (), "", none=0.7, y=0.1, x=0.2),
+    ]
+    numbers = script_numbers(lines, version="2.0")
+    assert (numbers["exact"], numbers["HasAns_exact"]) == (pytest.approx(200 / 3), 0)
+    assert (numbers["best_exact"], numbers["best_exact_thresh"]) == (100, 0.6)
+
+
+def test_lines_without_probabilities_have_no_best_threshold():
+    numbers = script_numbers([line("a", ("x",), "x"), line("b", (), "")], version="2.0")
+    assert numbers["exact"] == 100
+    assert not [name for name in numbers if name.startswith("best")]
 
 
 def test_at_the_usual_threshold_no_probability_silences_an_answer():

@@ -48,6 +48,7 @@ def evaluate(
                 "rows": found.rows,
                 "metrics": found.metrics,
                 "intervals": found.intervals,
+                "squad_script": found.squad_script,
                 "predictions": str(found.predictions),
             }
         )
@@ -60,4 +61,7 @@ def evaluate(
     for name, value in found.metrics.items():
         table.add_row(name, with_interval(value, found.intervals.get(name)))
     print_table(table)
+    if found.squad_script:
+        numbers = ", ".join(f"{name} {value:g}" for name, value in found.squad_script.items())
+        print_text(f"SQuAD's script would print: {numbers}")
     print_text(f"predictions: {found.predictions}")

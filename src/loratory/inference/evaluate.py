@@ -1,5 +1,6 @@
 """Score a finished run again: on a split of its data, or on further rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from loratory.data.rows import Dataset
 from loratory.inference.opened import open_model
 from loratory.inference.precision import in_precision
 from loratory.inference.references import referred_by_run
-from loratory.metrics.predictions import write_predictions
-from loratory.recipe.schema import task_labels
+from loratory.metrics.predictions import Prediction, write_predictions
+from loratory.metrics.squad_scripts import script_numbers
+from loratory.recipe.schema import SpanQATask, TaskSection, task_labels
 from loratory.runs.folder import RunFolder
 from loratory.tasks.given import check_rows, given_rows
 
@@ -26,6 +28,8 @@ class RunScores:
     """Where the prediction lines were written."""
 
     warnings: tuple[str, ...]
+    squad_script: dict[str, float]
+    """Of answers found in a context, what SQuAD's own script would print, in percent."""
 
 
 def evaluate_run(
@@ -70,7 +74,14 @@ def evaluate_run(
         intervals=found.scores.intervals,
         predictions=path,
         warnings=(*_warnings(dataset, name), *encoding.notes),
+        squad_script=_by_script(tuned.recipe.task, found.predictions),
     )
+
+
+def _by_script(task: TaskSection, lines: Sequence[Prediction]) -> dict[str, float]:
+    if not isinstance(task, SpanQATask):
+        return {}
+    return script_numbers(lines, version="2.0" if task.unanswerable else "1.1")
 
 
 def _warnings(dataset: Dataset, split: str) -> tuple[str, ...]:

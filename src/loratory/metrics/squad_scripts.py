@@ -11,7 +11,31 @@ import numpy as np
 
 from loratory.metrics.classification import Floats
 from loratory.metrics.no_answer import checked_probabilities
-from loratory.metrics.squad import Flags, score_rows
+from loratory.metrics.predictions import Prediction
+from loratory.metrics.questions import right_answers
+from loratory.metrics.squad import Flags, Version, score_rows
+
+_NONE = ""
+
+
+def script_numbers(lines: Sequence[Prediction], *, version: Version) -> dict[str, float]:
+    """Return what the script of this version prints about prediction lines.
+
+    Of v2.0 the best thresholds are among it where the lines say how likely no answer is.
+
+    Raises:
+        DataError: what the functions below refuse.
+    """
+    golds, texts = right_answers(lines), {line.id: line.prediction for line in lines}
+    if version == "1.1":
+        return script_v1(golds, texts)
+    numbers = script_v2(golds, texts)
+    no_answer = {line.id: line.scores[_NONE] for line in lines if _NONE in line.scores}
+    if len(set(no_answer.values())) > 1 and len(no_answer) == len(lines):
+        # The best threshold decides alone: where none is likeliest, the next best answer is judged.
+        spoken = {line.id: _likeliest_answer(line) for line in lines}
+        numbers |= script_v2_best(golds, spoken, no_answer)
+    return numbers
 
 
 def script_v1(
@@ -82,6 +106,10 @@ def script_v2_best(
         numbers[f"best_{name}"] = float(100 * reached[best] / len(order))
         numbers[f"best_{name}_thresh"] = thresholds[best]
     return numbers
+
+
+def _likeliest_answer(line: Prediction) -> str:
+    return max(line.scores.keys() - {_NONE}, key=line.scores.__getitem__, default=_NONE)
 
 
 def _part(scores: Mapping[str, Floats], chosen: Flags, *, prefix: str) -> dict[str, float]:
