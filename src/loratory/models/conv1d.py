@@ -3,8 +3,8 @@
     Conv1D: y = x W + b, W: in x out.        Linear: y = x W^T + b, W: out x in.
 
 Methods, counting and saving see linear layers only; the names are kept for what transformers is to
-read again. The weight stays where it is, read across: a copy would hold the base twice, and products
-are as fast.
+read again. The weight stays where it is, read across: a copy would hold the base twice, and
+products are as fast.
 """
 
 from torch import nn
