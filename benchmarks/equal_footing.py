@@ -6,15 +6,13 @@ docs/runs/methods; what is there already is not run again, so that it can be sto
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from benchmarks.keep import KEPT, keep
+from benchmarks.keep import KEPT, train_and_keep
 from loratory.recipe.shipped import shipped_recipes
 from loratory.runs.json_files import read_json
 
@@ -47,16 +45,6 @@ def jobs(seeds: int) -> list[Job]:
     """Return all runs, seed by seed."""
     methods = [name.removeprefix("methods/") for name in shipped_recipes() if "methods/" in name]
     return [Job(s, data, method) for s in range(seeds) for data in SETS for method in methods]
-
-
-def run(job: Job, settings: Sequence[str]) -> None:
-    """Run a job in a folder that is left behind by its summary alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        command = [sys.executable, "-m", "loratory", "train", f"methods/{job.method}"]
-        given = [*SETS[job.data], f"seed={job.seed}", *settings]
-        subprocess.run([*command, *given, "--out", str(out)], check=True)
-        keep(out, name=job.name, kept=FOLDER)
 
 
 def tables(folder: Path = FOLDER) -> str:
@@ -133,7 +121,8 @@ def main() -> None:
         if not (FOLDER / f"{job.name}.json").exists():
             sys.stdout.write(f"{job.name}\n")
             sys.stdout.flush()
-            run(job, given.settings)
+            given_of = [*SETS[job.data], f"seed={job.seed}", *given.settings]
+            train_and_keep([f"methods/{job.method}", *given_of], name=job.name, kept=FOLDER)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ of a path on the machine only its last part. `python -m benchmarks.results` make
 
 import argparse
 import re
+import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,15 @@ def keep(run: Path, *, name: str | None = None, kept: Path = KEPT) -> Path:
     kept.mkdir(parents=True, exist_ok=True)
     write_json(target, summary)
     return target
+
+
+def train_and_keep(arguments: Sequence[str], *, name: str, kept: Path) -> None:
+    """Run `loratory train` with these arguments; its summary is all that is left of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        command = [sys.executable, "-m", "loratory", "train", *arguments, "--out", str(out)]
+        subprocess.run(command, check=True)
+        keep(out, name=name, kept=kept)
 
 
 def run_summary(run: Path) -> dict[str, Any]:

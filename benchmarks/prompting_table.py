@@ -8,15 +8,13 @@ writes the tables into docs/prompting.md. `--table` writes them alone.
 
 import argparse
 import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from benchmarks.keep import KEPT, keep
+from benchmarks.keep import KEPT, train_and_keep
 from loratory.runs.json_files import read_json
 
 FOLDER = KEPT / "prompting"
@@ -87,12 +85,8 @@ def run(job: Job, data: Path | None, settings: Sequence[str]) -> None:
     """Run a job in a folder that is left behind by its summary alone."""
     # The problems are made, and read from no folder.
     read_from = (f"data.dir={data}",) if data and job.case.data == REVIEWS else ()
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        given = [*read_from, *job.case.settings, f"seed={job.seed}"]
-        command = [sys.executable, "-m", "loratory", "train", job.case.recipe, *given, *settings]
-        subprocess.run([*command, "--out", str(out)], check=True)
-        keep(out, name=job.name, kept=FOLDER)
+    given = [*read_from, *job.case.settings, f"seed={job.seed}", *settings]
+    train_and_keep([job.case.recipe, *given], name=job.name, kept=FOLDER)
 
 
 def tables(folder: Path = FOLDER) -> str:

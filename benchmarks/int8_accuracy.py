@@ -1,0 +1,49 @@
+"""`python -m benchmarks.int8_accuracy`: what an int8 base costs in accuracy, beside a float32 one.
+
+The same recipe, rows and seeds, with each; what is kept already is not run again, so that it can be
+stopped at any time. `python -m benchmarks.results` makes a table of them.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import equal_footing
+from benchmarks.keep import KEPT, train_and_keep
+
+FOLDER = KEPT / "int8"
+RECIPE = "methods/lora"
+PRECISIONS = ("float32", "int8")
+
+
+def jobs(seeds: int) -> dict[str, list[str]]:
+    """Return of each run's name what makes it, seed by seed."""
+    return {
+        f"rotten_tomatoes-{precision}-seed{seed}": [
+            *(RECIPE, f"seed={seed}", f"training.precision={precision}"),
+        ]
+        for seed in range(seeds)
+        for precision in PRECISIONS
+    }
+
+
+def tables(folder: Path = FOLDER) -> str:
+    """Return the table of the runs whose summaries are in `folder`."""
+    return equal_footing.tables(folder)
+
+
+def main() -> None:
+    """Run what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as of loratory train")
+    parser.add_argument("--seeds", type=int, default=3)
+    given = parser.parse_args()
+    for name, arguments in jobs(given.seeds).items():
+        if not (FOLDER / f"{name}.json").exists():
+            sys.stdout.write(f"{name}\n")
+            sys.stdout.flush()
+            train_and_keep([*arguments, *given.settings], name=name, kept=FOLDER)
+
+
+if __name__ == "__main__":
+    main()
