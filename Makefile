@@ -30,7 +30,7 @@ bench: .venv/.dev  ## compare with peers, side by side; ONLY=NAME picks one benc
 lock: .venv/.python  ## write the lock files anew from the ranges in pyproject.toml
 	@rm -rf build/all build/run && mkdir -p build
 	@.venv/bin/python -m venv build/all && .venv/bin/python -m venv build/run
-	@build/all/bin/pip install --quiet '.[dev,mlflow,onnx,peft,qat,ray,tensorboard,wandb]'
+	@build/all/bin/pip install --quiet '.[dev,executorch,mlflow,onnx,peft,qat,ray,tensorboard,wandb]'
 	@$(call pinned,all) > build/all.txt
 	@build/run/bin/pip install --quiet --constraint build/all.txt .
 	@{ $(call header,requirements.lock); $(call pinned,run); } > build/requirements.lock

@@ -14,6 +14,10 @@ from benchmarks.keep import KEPT, train_and_keep
 FOLDER = KEPT / "int8"
 RECIPE = "methods/lora"
 PRECISIONS = ("float32", "int8")
+_ABOUT = """\
+LoRA beside a frozen base in float32 and in int8 (`training.precision=int8`), by
+`python -m benchmarks.int8_accuracy`: the same rows, steps and seeds.
+"""
 
 
 def jobs(seeds: int) -> dict[str, list[str]]:
@@ -27,9 +31,10 @@ def jobs(seeds: int) -> dict[str, list[str]]:
     }
 
 
-def tables(folder: Path = FOLDER) -> str:
-    """Return the table of the runs whose summaries are in `folder`."""
-    return equal_footing.tables(folder)
+def section(folder: Path = FOLDER) -> str:
+    """Return the page's section about the runs whose summaries are in `folder`, "" of none."""
+    tables = equal_footing.tables(folder)
+    return f"## An int8 base\n\n{_ABOUT}\n{tables}" if tables else ""
 
 
 def main() -> None:

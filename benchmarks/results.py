@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import int8_accuracy, ladder
+from benchmarks import ladder
 from benchmarks.equal_footing import tables
 from benchmarks.film_reviews_page import section as film_reviews
+from benchmarks.int8_accuracy import section as int8_section
 from benchmarks.keep import KEPT
 from benchmarks.student import section as student_section
 from benchmarks.sweeps import tables as sweep_tables
@@ -93,10 +94,6 @@ film reviews with one seed (prompt, prefix, full). Those of bitfit and ia3 are l
 with which seeds fell apart on the very rows of the table, and lora's is, because the best fell to
 the majority class on CoLA: these three saw what they are scored on. On the GPU several runs went
 side by side, so their seconds compare with nothing else.
-"""
-_INT8 = """\
-LoRA beside a frozen base in float32 and in int8 (`training.precision=int8`), by
-`python -m benchmarks.int8_accuracy`: the same rows, steps and seeds.
 """
 _SWEPT = """\
 Each by `loratory sweep sweeps/NAME` from [recipes/sweeps](../recipes/sweeps), and kept by
@@ -203,12 +200,11 @@ def page(runs: Sequence[KeptRun]) -> str:
             parts.append(_table(_COSTS, map(_costs, seeds)))
     tabled = {
         f"## Methods on equal terms\n\n{_EQUAL}": tables(),
-        f"## An int8 base\n\n{_INT8}": int8_accuracy.tables(),
         f"## Sweeps\n\n{_SWEPT}": sweep_tables(),
         f"## What to ship\n\n{_LADDER}": ladder.tables(),
     }
     parts += [f"{about}\n{found}" for about, found in tabled.items() if found]
-    parts += [section for section in (film_reviews(), student_section()) if section]
+    parts += filter(None, (int8_section(), film_reviews(), student_section()))
     return "\n".join(parts)
 
 

@@ -168,6 +168,20 @@ def base_folder(request):
     return request.getfixturevalue(f"{request.param}_folder")
 
 
+@pytest.fixture(scope="session")
+def growing_file(llama_folder, tmp_path_factory):
+    """Return the random Llama as an ONNX file that is given keys and values and returns them."""
+    from transformers import AutoModelForCausalLM
+
+    from loratory.export.growing_graph import write_growing_graph
+
+    model = AutoModelForCausalLM.from_pretrained(llama_folder, attn_implementation="eager")
+    model.requires_grad_(requires_grad=False).eval()
+    path = tmp_path_factory.mktemp("growing") / "model.onnx"
+    write_growing_graph(model.model, model.lm_head, path, positions=64)
+    return path
+
+
 PRAISE, BLAME = ("lovely", "moving", "quiet", "charming"), ("dull", "thin", "lifeless", "cold")
 FILM_ROWS = {"train": 22, "validation": 9, "test": 7}
 

@@ -24,13 +24,17 @@ LATE_IMPORTS = {
     "data/hub.py": {"datasets", "huggingface_hub"},  # a second, and only sets from the hub need it
     "data/parquet.py": {"pyarrow"},  # only Parquet files need it
     "experiments/on_ray.py": {"ray"},  # an extra
-    "export/onnx_graph.py": {"onnx", "onnxruntime"},  # an extra
+    "export/executorch_graph.py": {"executorch"},  # an extra
+    "export/onnx_graph.py": {"onnx"},  # an extra
+    "export/onnx_int8.py": {"onnx", "onnxruntime"},  # an extra
     "export/onnx_run.py": {"onnx", "onnxruntime"},  # an extra
+    "export/recurrent_graph.py": {"onnx"},  # an extra
     "models/whole_numbers.py": {"torchao"},  # an extra, and three seconds
     "export/peft_run.py": {"peft"},  # an extra
     "metrics/baselines.py": {"sklearn"},  # over a second, and only the baselines need it
     "pipeline.py": {"loratory"},  # the report: training goes on without its plots in memory
     "tasks/examples.py": {"sklearn"},  # only examples chosen by likeness need it
+    "models/executorch_file.py": {"executorch"},  # an extra
     "models/onnx_file.py": {"onnx", "onnxruntime"},  # an extra
     "track/mlflow_run.py": {"mlflow"},  # an extra
     "track/tensorboard_files.py": {"torch"},  # its part for an extra, tensorboard

@@ -117,7 +117,7 @@ def merge(run: str | Path, out: str | Path, **settings: Any) -> "Merged":
 
 
 def export(run: str | Path, to: "ExportTo", out: str | Path, **settings: Any) -> "Merged":
-    """Write a finished run for others to load: `to` peft, transformers, onnx or onnx-int8.
+    """Write a finished run for others to load, `to` one of the kinds of `loratory export`.
 
     `settings` are those of `loratory export`: `rows` and `file`.
     """

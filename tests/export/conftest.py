@@ -15,6 +15,11 @@ TASKS = {
     "span_qa": ({"task.kind": "span_qa", "task.max_length": 60, "task.stride": 8}, ".json"),
     "written_qa": ({"task.kind": "written_qa", "task.decoding.max_new_tokens": 3}, ".json"),
     "text": ({"task.kind": "text", "task.max_length": 24}, ".txt"),
+    "preference": ({"task.kind": "preference"}, ".jsonl"),
+    "word_problem": (
+        {"task.kind": "word_problem", "task.decoding.max_new_tokens": 6},
+        "-problems.csv",
+    ),
 }
 QUICK = {
     "training.epochs": 2,
@@ -40,6 +45,19 @@ def data(films, tmp_path_factory):
             answer = {"text": str(1900 + number), "answer_start": context.index("19")}
             asked = {"id": f"{split}-{number}", "question": "When?", "answers": [answer]}
             paragraphs.append({"context": context, "qas": [asked]})
+        pairs = [
+            {
+                "prompt": f"{split} {number} is",
+                "chosen": " quiet, lovely",
+                "rejected": " far too long",
+            }
+            for number in range(count)
+        ]
+        (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, pairs)))
+        problems = [f"{split}: {n} and {n}?,{2 * n},{n} + {n} = {2 * n}" for n in range(count)]
+        (folder / f"{split}-problems.csv").write_text(
+            "\n".join(["problem,answer,solution", *problems])
+        )
         articles = {"data": [{"title": split, "paragraphs": paragraphs}]}
         (folder / f"{split}.json").write_text(json.dumps(articles))
     return folder

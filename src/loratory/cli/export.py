@@ -13,10 +13,10 @@ _MEGABYTE = 1_000_000
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     to: Annotated[
-        Literal["peft", "transformers", "onnx", "onnx-int8"],
+        Literal["peft", "transformers", "onnx", "onnx-int8", "executorch", "gguf"],
         typer.Option(
             help="peft: the adapter. transformers: a merged model. onnx: one file for onnxruntime, "
-            "in float32 or int8."
+            "in float32 or int8. executorch: one program for phones. gguf: one file for llama.cpp."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write; it must not be there, or be empty.")],
@@ -31,7 +31,8 @@ def export(
 
     What was written is read back by its own runtime and compared with the run; certificate.json in
     the folder says how far they are apart. Above the tolerance nothing is written. `loratory
-    predict` and `evaluate` take a folder with an ONNX file as they take a run.
+    predict` and `evaluate` take a folder with one such file (onnx, executorch, gguf) as they take
+    a run.
     """
     if rows < 1:
         raise out_of_range("--rows", rows, "a whole number of at least 1")

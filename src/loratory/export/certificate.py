@@ -131,8 +131,8 @@ def _part_logits(
 
 def stock_logits(model: Any, head: str | None, rows: Sequence[EncodedRow]) -> Iterator[Tensor]:
     """Yield the same as transformers' own class computes it: one text at a time, no padding."""
-    for row in rows:
-        yield _stock_logits(model, head, row)
+    for text in (text for row in rows for text in row.texts):
+        yield _stock_logits(model, head, text)
 
 
 @torch.inference_mode()

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Literal, assert_never
 
+from loratory.export.executorch_run import export_executorch
+from loratory.export.gguf_run import export_gguf
 from loratory.export.merge import ROWS, Merged, merge_run
 from loratory.export.onnx_run import export_onnx
 from loratory.export.peft_run import export_peft
 
-ExportTo = Literal["peft", "transformers", "onnx", "onnx-int8"]
+ExportTo = Literal["peft", "transformers", "onnx", "onnx-int8", "executorch", "gguf"]
 
 
 def export_run(
@@ -32,5 +34,9 @@ def export_run(
             return merge_run(run, out, rows=rows, file=file)
         case "onnx" | "onnx-int8":
             return export_onnx(run, out, kind=to, rows=rows, file=file)
+        case "executorch":
+            return export_executorch(run, out, rows=rows, file=file)
+        case "gguf":
+            return export_gguf(run, out, rows=rows, file=file)
         case _:
             assert_never(to)

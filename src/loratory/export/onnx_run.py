@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from loratory.errors import ConfigError
 from loratory.export.certificate import (
@@ -22,8 +23,9 @@ from loratory.export.certificate import (
     not_the_same,
     require_same_tokens,
     scores_apart,
-    stock_model,
 )
+from loratory.export.graph import stock_graph
+from loratory.export.growing_graph import write_growing_graph
 from loratory.export.merge import (
     CERTIFICATE,
     Merged,
@@ -33,17 +35,22 @@ from loratory.export.merge import (
     refuse_rounded,
     require_free,
 )
-from loratory.export.onnx_graph import Graph, Reads, round_graph, write_graph
+from loratory.export.onnx_graph import write_graph
+from loratory.export.onnx_int8 import round_graph
 from loratory.export.reading import save_reading
+from loratory.export.recurrent_graph import write_recurrent_graph
+from loratory.export.written import written_apart
 from loratory.inference.opened import open_model
+from loratory.inference.references import referred_by_run
 from loratory.inference.tuned import Tuned, load_run
-from loratory.methods.transformers_folder import save_config, save_model
+from loratory.methods.transformers_folder import save_config
 from loratory.models.load import Base
 from loratory.models.onnx_file import file_sha256, require_onnx
 from loratory.models.onnx_network import FILE
-from loratory.models.recurrent import RecurrentConfig
-from loratory.recipe.schema import PreferenceTask, TextTask
+from loratory.models.recurrent import Recurrent
+from loratory.recipe.schema import LabelWordsTask
 from loratory.runs.atomic import disk_errors
+from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import json_text, parse_json, write_json
 from loratory.runs.published import publish_folder
 
@@ -76,7 +83,6 @@ def export_onnx(
     require_free(target)
     tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
     refuse_rounded(tuned, run)
-    _refuse_writers(tuned, run)
     plain = folded(tuned)
     size = _size(plain, run)
     checked = checked_rows(tuned, file, rows)
@@ -85,7 +91,7 @@ def export_onnx(
     def fill(folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as place:
             whole = Path(place) / FILE
-            _write_graph(plain, head_of(tuned), whole, run)
+            _write_graph(tuned, plain, whole, run)
             if kind == "onnx":
                 whole.rename(folder / FILE)
             else:
@@ -106,13 +112,9 @@ def export_onnx(
     return Merged(out, certificate, checked.encoding.notes)
 
 
-def _refuse_writers(tuned: Tuned, run: Path) -> None:
-    """Refuse what the graph is not made for: tasks that write, and recurrent networks."""
-    if tuned.task.writing is not None or isinstance(tuned.recipe.task, PreferenceTask):
-        what = f"a model of task {tuned.recipe.task.kind} writes, and the file keeps no past"
-        raise _not_exported(what, run)
-    if isinstance(tuned.base.network.config, RecurrentConfig):
-        raise _not_exported("a recurrent network over packed texts has no graph", run)
+def _writes(tuned: Tuned) -> bool:
+    """Tell whether the model is there to write."""
+    return head_of(tuned) is None and not isinstance(tuned.recipe.task, LabelWordsTask)
 
 
 def _size(plain: Base, run: Path) -> int:
@@ -133,18 +135,22 @@ def _not_exported(why: str, run: Path) -> ConfigError:
     )
 
 
-def _write_graph(plain: Base, head: str | None, path: Path, run: Path) -> None:
-    """Write the merged network, as transformers' own class reads it, as an ONNX file."""
-    reads: Reads = "words" if head is None else "spans" if head == "qa_outputs" else "last"
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        save_model(plain, Path(folder))
-        model = stock_model(plain.network, Path(folder), attn_implementation="eager")
-    if isinstance(model, str):
-        raise _not_exported(model, run)
-    model.requires_grad_(requires_grad=False)
-    layer = model.get_output_embeddings() if head is None else model.get_submodule(head)
-    backbone = model.get_submodule(model.base_model_prefix)
-    write_graph(Graph(backbone, layer, reads), path, positions=plain.positions)
+def _write_graph(tuned: Tuned, plain: Base, path: Path, run: Path) -> None:
+    """Write the merged network, as transformers has it or a recurrent one, as an ONNX file."""
+    head, network = head_of(tuned), plain.network
+    own = network.get_submodule(network.prefix)
+    if isinstance(own, Recurrent) and head is not None:
+        layer = network.get_submodule(head)
+        assert isinstance(layer, nn.Linear)
+        write_recurrent_graph(own, layer, path)
+        return
+    graph = stock_graph(plain, head, path.parent)
+    if isinstance(graph, str):
+        raise _not_exported(graph, run)
+    if _writes(tuned) and network.keeps_past:
+        write_growing_graph(graph.backbone, graph.head, path, positions=plain.positions)
+    else:
+        write_graph(graph, path, positions=plain.positions)
 
 
 def _compared(
@@ -163,9 +169,10 @@ def _compared(
         for each in (tuned, shipped)
     )
     apart = difference(zip(ours, theirs, strict=True))
-    before, after = (each.evaluate(checked.rows, checked.encoding) for each in (tuned, shipped))
+    encoding = referred_by_run(tuned, RunFolder(folder), checked.split, checked.encoding)
+    before, after = (each.evaluate(checked.rows, encoding) for each in (tuned, shipped))
     scores = scores_apart(tuned.task.main_metric, before, after)
-    if isinstance(tuned.recipe.task, TextTask):
+    if _writes(tuned):  # of what is written one other word changes all that follow
         pairs = zip(ours, theirs, strict=True)
         alike = torch.cat([one.argmax(-1) == other.argmax(-1) for one, other in pairs])
         same = float(alike.double().mean())
@@ -173,6 +180,11 @@ def _compared(
         same = 1 - scores["changed_predictions"] / len(checked.rows)
     whole = kind == "onnx"
     _require(apart, same, kind, at=at)
+    written = {}
+    if _writes(tuned):
+        along = written_apart(tuned, shipped, checked)
+        _require(along.difference, same, kind, at=at)
+        written = {"written": along.described()}
     return {
         "precision": "float32" if whole else "int8",
         "split": checked.split,
@@ -184,6 +196,7 @@ def _compared(
         "max_logit_difference": apart.greatest,
         "mean_logit_difference": apart.mean,
         "equal_predictions": same,
+        **written,
         **scores,
     }
 

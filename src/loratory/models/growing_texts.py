@@ -1,7 +1,7 @@
 """Texts that grow by one token at a time, and what may follow each of them.
 
 Where the network keeps what it has read, a new token costs one token; elsewhere every text is read
-anew each time. The scores are the same.
+anew each time. The scores are the same. A network in an ONNX file keeps it in ways of its own.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from loratory.batching.plan import split_by_tokens
 from loratory.batching.rows import EncodedRow
 from loratory.batching.tree import Tokens, common_length
 from loratory.models.network import Network
+from loratory.models.onnx_network import OnnxBackbone
+from loratory.models.onnx_texts import OnnxTexts
 from loratory.models.past import Past
 from loratory.models.reading import of_texts
 
@@ -37,6 +39,9 @@ def growing_texts(
     network: Network, *, tokens_at_once: int, texts: int = 1, tokens: int = 1
 ) -> GrowingTexts:
     """Return no text yet; `texts` of so many `tokens` are made room for, and more will fit."""
+    backbone = network.get_submodule(network.prefix)
+    if isinstance(backbone, OnnxBackbone) and backbone.before:
+        return OnnxTexts(backbone.session, backbone.before, tokens_at_once)
     if network.keeps_past:
         past = Past(network.device, texts=texts, tokens=tokens)
         return KeptTexts(network, past, tokens_at_once)

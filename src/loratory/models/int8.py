@@ -62,7 +62,7 @@ class Int8Matrix:
 
         With `twice` its inputs, but not its gradients, are rounded in two parts.
         """
-        columns = None if sizes is None else _balance(weight, sizes)
+        columns = None if sizes is None else balance(weight, sizes)
         balanced = weight if columns is None else weight / columns
         rows = balanced.abs().amax(1).clamp(min=_LEAST) / _MOST
         whole = (balanced / rows[:, None]).round().to(torch.int8)
@@ -128,7 +128,7 @@ def multiplies_exactly() -> bool:
 _AS_FLOAT32 = (1.0, 0, torch.float32, "none", (), "")
 
 
-def _balance(weight: Tensor, sizes: Tensor) -> Tensor:
+def balance(weight: Tensor, sizes: Tensor) -> Tensor:
     """Return c: what is multiplied into the inputs, and divided out of the columns, `[in]`."""
     parts = (size_of(weight), sizes)
     columns, inputs = (part / part.amax().clamp(min=_LEAST) for part in parts)
@@ -179,7 +179,7 @@ def lost_by_rounding(x: Tensor, weight: Tensor, sizes: Tensor) -> float:
 
     `x`, `[tokens, in]`, are inputs of the layer with `weight`, made int8 for inputs of `sizes`.
     """
-    columns = _balance(weight, sizes)
+    columns = balance(weight, sizes)
     left = _left(x * columns, *_whole_numbers(x * columns)) / columns
     exact = (x @ weight.T).norm(dim=1).clamp(min=_LEAST)
     return float(((left @ weight.T).norm(dim=1) / exact).mean())

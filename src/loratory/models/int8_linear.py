@@ -13,7 +13,7 @@ from loratory.models.product import frozen_linear
 class Int8Linear(nn.Linear):
     """y = W x + b with W in int8, which never trains; b is float32, as x and y are.
 
-    It is made for inputs of about the given sizes, `[in]`, rounded `twice` where once is too coarse.
+    It is made for inputs of about the given sizes, `[in]`; `twice` rounds them in two parts.
     """
 
     def __init__(

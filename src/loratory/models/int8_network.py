@@ -36,9 +36,7 @@ def to_int8(network: Network) -> None:
 
 
 @torch.no_grad()
-def _inputs(
-    network: Network, layers: Mapping[str, nn.Linear]
-) -> dict[str, tuple[Tensor, float]]:
+def _inputs(network: Network, layers: Mapping[str, nn.Linear]) -> dict[str, tuple[Tensor, float]]:
     """Return the sizes of the inputs of each layer that is called, and what rounding loses."""
     found: dict[str, tuple[Tensor, float]] = {}
 

@@ -39,6 +39,23 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def require_digest(path: Path, sha256: str) -> None:
+    """Refuse a file that is not there, or not the one with this digest.
+
+    Raises:
+        RunError: CKPT-BAD.
+    """
+    if not path.is_file() or file_sha256(path) != sha256:
+        raise RunError(
+            "CKPT-BAD",
+            "the model's file is not as it was exported",
+            at=str(path),
+            got=f"sha256 {file_sha256(path)}" if path.is_file() else "no file",
+            expected=f"sha256 {sha256}",
+            fix="export the run again, or copy the whole folder again",
+        )
+
+
 def open_session(path: Path, sha256: str) -> Any:
     """Return onnxruntime's session of the file, which computes a call on one thread.
 
@@ -51,15 +68,7 @@ def open_session(path: Path, sha256: str) -> Any:
     require_onnx()
     import onnxruntime
 
-    if not path.is_file() or file_sha256(path) != sha256:
-        raise RunError(
-            "CKPT-BAD",
-            "the model's file is not as it was exported",
-            at=str(path),
-            got=f"sha256 {file_sha256(path)}" if path.is_file() else "no file",
-            expected=f"sha256 {sha256}",
-            fix="export the run again, or copy the whole folder again",
-        )
+    require_digest(path, sha256)
     _refuse_foreign(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # texts are computed side by side

