@@ -67,7 +67,7 @@ WRITERS = [
             ("llama", "word_problem"),
             ("gpt2", "preference"),
             ("llama", "preference"),
-            ("llama", "text"),
+            ("gpt2", "text"),
         ]
     ),
 ]
@@ -137,7 +137,7 @@ ROUNDED = [
         for layout, name in [
             ("llama", "label_words"),
             ("gpt2", "span_qa"),
-            ("llama", "text"),
+            ("gpt2", "text"),
             ("gpt2", "written_qa"),
         ]
     ),

@@ -32,6 +32,7 @@ _TOO_MUCH = 0.015
 _TEXTS, _TOKENS = 8, 16
 
 _PRODUCTS = ("MatMul", "Gemm")
+_SAME_NUMBERS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 _WITH_BIAS = 3
 _CONSTANTS: dict[str, npt.NDArray[Any]] = {
     "int8.last": np.array([-1], np.int64),
@@ -222,11 +223,18 @@ def _some(onnx: Any, graph: Any, given: Any) -> npt.NDArray[Any]:
         return np.zeros((_TEXTS, heads, 0, size), np.float32)
     if given.name == "attention_mask":
         return np.ones((_TEXTS, _TOKENS), np.int64)
-    tables = _numbers(onnx, graph)
+    tables, makers = _numbers(onnx, graph), {node.output[0]: node for node in graph.node}
+
+    def looked_up(name: str) -> str:
+        """Return what the numbers called `name` were before they were put into another shape."""
+        while name in makers and makers[name].op_type in _SAME_NUMBERS:
+            name = makers[name].input[0]
+        return name
+
     words = next(
         tables[node.input[0]].dims[0]
         for node in graph.node
-        if node.op_type == "Gather" and node.input[1] == given.name
+        if node.op_type == "Gather" and looked_up(node.input[1]) == given.name
     )
     tokens: npt.NDArray[np.int64] = np.arange(_TEXTS * _TOKENS) * 7919 % words
     return tokens.reshape(_TEXTS, _TOKENS)
