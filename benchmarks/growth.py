@@ -108,5 +108,5 @@ def draw_growth(found: Mapping[str, Any], path: Path) -> None:
             axes.set_xticks(values, [f"{value:,}" for value in values])
             axes.set_ylim(bottom=0)
             axes.set_xlabel(_LABELS[along])
-            axes.legend()
+            axes.legend(loc="lower right")
         figure.savefig(path, format="svg", metadata={"Date": None})

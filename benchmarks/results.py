@@ -92,8 +92,8 @@ from [recipes/methods](../recipes/methods). What each trains: [methods.md](metho
 learning rate for both sets: a usual one, or the best of three to five on other training rows of
 film reviews with one seed (prompt, prefix, full). Those of bitfit and ia3 are lower than the best,
 with which seeds fell apart on the very rows of the table, and lora's is, because the best fell to
-the majority class on CoLA: these three saw what they are scored on. On the GPU several runs went
-side by side, so their seconds compare with nothing else.
+the majority class on CoLA: these three saw what they are scored on. Several runs went side by side
+on the GPU, and other work beside them on the processor, so their seconds compare with nothing.
 """
 _SWEPT = """\
 Each by `loratory sweep sweeps/NAME` from [recipes/sweeps](../recipes/sweeps), and kept by

@@ -37,7 +37,8 @@ def prepare(folder: Path, options: Options) -> Work:
         data=write_sentences(folder, rows),
         settings=settings,
     )
-    earlier = job_recipe(folder, (*ON_DISK, "training.epochs=1"))
+    # What is read once only is not kept.
+    earlier = job_recipe(folder, (*ON_DISK, "training.epochs=2"))
     pipeline.train(earlier, out=folder / "earlier")
     # The lower blocks once, forward; the upper ones in each epoch, there and back.
     passes = (1 - top / blocks) / EPOCHS + 2 * top / blocks

@@ -49,7 +49,7 @@ def overrides(name, base, rows):
         small |= {"method.r": min(recipe.method.r, 16)}
     if getattr(recipe.task, "unanswerable", False):
         small |= {"task.threshold_rows": 4}
-    if recipe.task.kind == "written_qa":
+    if recipe.task.kind in {"written_qa", "word_problem"}:
         small |= {"task.decoding.max_new_tokens": 4}
     return small
 

@@ -250,12 +250,6 @@ def _read_by_transformers(
     }
 
 
-def not_the_same(reader: str, *, at: str, got: str, expected: str, fix: str) -> NumericsError:
-    """Return the error of an export that its reader computes something else with."""
-    problem = f"{reader} does not compute what the run does; nothing was written"
-    return NumericsError("NUM-EXPORT", problem, at=at, got=got, expected=expected, fix=fix)
-
-
 def stock_model(network: Network, folder: Path, **settings: Any) -> Any:
     """Return the folder as transformers' own class of such a network reads it, or why none does."""
     name = stock_class(network)

@@ -13,12 +13,10 @@ from torch import nn
 
 from loratory.errors import ConfigError
 from loratory.export.certificate import (
-    TOLERANCE_IS,
     Checked,
     difference,
     head_of,
     logits,
-    not_the_same,
     require_same_tokens,
     scores_apart,
 )
@@ -33,6 +31,7 @@ from loratory.export.merge import (
     refuse_rounded,
     require_free,
 )
+from loratory.export.parity import require_near, told
 from loratory.export.reading import save_reading
 from loratory.export.recurrent_steps import RecurrentText
 from loratory.inference.opened import open_model
@@ -150,25 +149,9 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
         for each in (tuned, shipped)
     )
     apart = difference(zip(ours, theirs, strict=True))
-    allowed = apart.allowed(TOLERANCE)
-    if not apart.greatest <= allowed:
-        raise not_the_same(
-            "ExecuTorch's runtime",
-            at=at,
-            got=f"a logit that differs by {apart.greatest:.3g}",
-            expected=f"at most {allowed:.3g} (tolerance {TOLERANCE:g}, {TOLERANCE_IS})",
-            fix="use the run as it is, or export it to transformers",
-        )
+    require_near(apart, TOLERANCE, reader="ExecuTorch's runtime", at=at)
     before, after = (each.evaluate(checked.rows, checked.encoding) for each in (tuned, shipped))
     return {
-        "precision": "float32",
-        "split": checked.split,
-        "rows": len(checked.rows),
-        "positions": apart.positions,
-        "tolerance": TOLERANCE,
-        "tolerance_is": TOLERANCE_IS,
-        "largest_logit": apart.largest_logit,
-        "max_logit_difference": apart.greatest,
-        "mean_logit_difference": apart.mean,
+        **told(apart, checked, TOLERANCE),
         **scores_apart(tuned.task.main_metric, before, after),
     }

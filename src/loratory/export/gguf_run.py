@@ -14,12 +14,9 @@ import transformers
 from loratory.errors import ConfigError, ModelError
 from loratory.export.certificate import (
     TOLERANCE,
-    TOLERANCE_IS,
     Checked,
-    Difference,
     difference,
     logits,
-    not_the_same,
     require_same_tokens,
     scores_apart,
     stock_logits,
@@ -34,6 +31,7 @@ from loratory.export.merge import (
     refuse_rounded,
     require_free,
 )
+from loratory.export.parity import require_near, told
 from loratory.export.reading import save_reading
 from loratory.inference.opened import open_model
 from loratory.inference.tuned import Tuned, load_run
@@ -126,33 +124,13 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
         tuned.base.network, None, checked.pieces, tokens_at_once=tuned.compute.tokens_at_once
     )
     apart = difference(zip(ours, stock_logits(stock, None, checked.pieces), strict=True))
-    _require(apart, at=at)
+    require_near(apart, TOLERANCE, reader="transformers' reader of the file", at=at)
     before, after = (each.evaluate(checked.rows, checked.encoding) for each in (tuned, shipped))
     return {
-        "precision": "float32",
-        "split": checked.split,
-        "rows": len(checked.rows),
-        "positions": apart.positions,
-        "tolerance": TOLERANCE,
-        "tolerance_is": TOLERANCE_IS,
-        "largest_logit": apart.largest_logit,
-        "max_logit_difference": apart.greatest,
-        "mean_logit_difference": apart.mean,
+        **told(apart, checked, TOLERANCE),
         "read_by": f"transformers {transformers.__version__}, {type(stock).__name__}",
         **scores_apart(tuned.task.main_metric, before, after),
     }
-
-
-def _require(apart: Difference, *, at: str) -> None:
-    allowed = apart.allowed(TOLERANCE)
-    if not apart.greatest <= allowed:
-        raise not_the_same(
-            "transformers' reader of the file",
-            at=at,
-            got=f"a logit that differs by {apart.greatest:.3g}",
-            expected=f"at most {allowed:.3g} (tolerance {TOLERANCE:g}, {TOLERANCE_IS})",
-            fix="use the run as it is, or export it to transformers",
-        )
 
 
 def _require_same_words(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> None:

@@ -14,13 +14,11 @@ from torch import nn
 
 from loratory.errors import ConfigError
 from loratory.export.certificate import (
-    TOLERANCE_IS,
     Checked,
     Difference,
     difference,
     head_of,
     logits,
-    not_the_same,
     require_same_tokens,
     scores_apart,
 )
@@ -37,6 +35,7 @@ from loratory.export.merge import (
 )
 from loratory.export.onnx_graph import write_graph
 from loratory.export.onnx_int8 import round_graph
+from loratory.export.parity import not_the_same, require_near, told
 from loratory.export.reading import save_reading
 from loratory.export.recurrent_graph import write_recurrent_graph
 from loratory.export.written import written_apart
@@ -58,6 +57,11 @@ OnnxKind = Literal["onnx", "onnx-int8"]
 TOLERANCE = 1e-4
 LEAST_AGREEMENT = 0.97
 AGREEMENT_IS = "the share of predictions that may be others"
+_IN_INT8 = {
+    "precision": "int8",
+    "tolerance": round(1 - LEAST_AGREEMENT, 6),
+    "tolerance_is": AGREEMENT_IS,
+}
 _FLOAT_BYTES = 4
 # Protobuf counts a message's bytes in 31 bits.
 _MOST_BYTES = 2**31 - 2**20
@@ -178,45 +182,30 @@ def _compared(
         same = float(alike.double().mean())
     else:
         same = 1 - scores["changed_predictions"] / len(checked.rows)
-    whole = kind == "onnx"
+    parts = {} if kind == "onnx" else _IN_INT8
+    found = told(apart, checked, TOLERANCE) | parts | {"equal_predictions": same}
     _require(apart, same, kind, at=at)
-    written = {}
     if _writes(tuned):
         along = written_apart(tuned, shipped, checked)
         _require(along.difference, same, kind, at=at)
-        written = {"written": along.described()}
-    return {
-        "precision": "float32" if whole else "int8",
-        "split": checked.split,
-        "rows": len(checked.rows),
-        "positions": apart.positions,
-        "tolerance": TOLERANCE if whole else round(1 - LEAST_AGREEMENT, 6),
-        "tolerance_is": TOLERANCE_IS if whole else AGREEMENT_IS,
-        "largest_logit": apart.largest_logit,
-        "max_logit_difference": apart.greatest,
-        "mean_logit_difference": apart.mean,
-        "equal_predictions": same,
-        **written,
-        **scores,
-    }
+        found["written"] = along.described()
+    return found | scores
 
 
 def _require(apart: Difference, same: float, kind: OnnxKind, *, at: str) -> None:
     """Refuse a file that does not compute what the run does, as near as its numbers allow."""
-    allowed = apart.allowed(TOLERANCE)
     match kind:
         case "onnx":
-            if apart.greatest <= allowed:
-                return
-            got = f"a logit that differs by {apart.greatest:.3g}"
-            expected = f"at most {allowed:.3g} (tolerance {TOLERANCE:g}, {TOLERANCE_IS})"
-            fix = "use the run as it is, or export it to transformers"
+            require_near(apart, TOLERANCE, reader="onnxruntime", at=at)
         case "onnx-int8":
-            if same >= LEAST_AGREEMENT and apart.greatest < float("inf"):
-                return
-            got, expected = f"{same:.1%} equal predictions", f"at least {LEAST_AGREEMENT:.0%}"
-            fix = "export it with --to onnx, or compare on more rows (--rows)"
-    raise not_the_same("onnxruntime", at=at, got=got, expected=expected, fix=fix)
+            if not (same >= LEAST_AGREEMENT and apart.greatest < float("inf")):
+                raise not_the_same(
+                    "onnxruntime",
+                    at=at,
+                    got=f"{same:.1%} equal predictions",
+                    expected=f"at least {LEAST_AGREEMENT:.0%}",
+                    fix="export it with --to onnx, or compare on more rows (--rows)",
+                )
 
 
 def _sizes(path: Path, whole: int) -> dict[str, Any]:

@@ -14,13 +14,11 @@ from typing import Any
 from loratory.errors import ConfigError
 from loratory.export.certificate import (
     TOLERANCE,
-    TOLERANCE_IS,
     Checked,
     Difference,
     difference,
     head_of,
     logits,
-    not_the_same,
     scores_apart,
     stock_logits,
     stock_model,
@@ -33,6 +31,7 @@ from loratory.export.merge import (
     refuse_rounded,
     require_free,
 )
+from loratory.export.parity import require_near, told
 from loratory.inference.tuned import Tuned, load_run, untrained
 from loratory.methods.peft_folder import BASE, CONFIG, WEIGHTS
 from loratory.methods.transformers_folder import save_model
@@ -100,25 +99,17 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
         for each in (tuned, fresh)
     )
     apart = difference(zip(ours, theirs, strict=True))
-    _require(apart, "Loratory", at=at)
+    require_near(apart, TOLERANCE, reader="Loratory", at=at)
     by_peft = None
     if find_spec("peft") is not None:
         by_peft = _read_by_peft(tuned, folder, checked)
         if by_peft is not None:
-            _require(by_peft, "PEFT", at=at)
+            require_near(by_peft, TOLERANCE, reader="PEFT", at=at)
     # The run's own task, since it may have a threshold that was chosen after training.
     runs = (tuned, replace(tuned, base=fresh.base))
     before, after = (each.evaluate(checked.rows, checked.encoding) for each in runs)
     return {
-        "precision": "float32",
-        "split": checked.split,
-        "rows": len(checked.rows),
-        "positions": apart.positions,
-        "tolerance": TOLERANCE,
-        "tolerance_is": TOLERANCE_IS,
-        "largest_logit": apart.largest_logit,
-        "max_logit_difference": (by_peft or apart).greatest,
-        "mean_logit_difference": (by_peft or apart).mean,
+        **told(by_peft or apart, checked, TOLERANCE),
         "read_by": "Loratory" if by_peft is None else "Loratory and PEFT",
         **scores_apart(tuned.task.main_metric, before, after),
     }
@@ -138,15 +129,3 @@ def _read_by_peft(tuned: Tuned, folder: Path, checked: Checked) -> Difference | 
     head, most = head_of(tuned), tuned.compute.tokens_at_once
     ours = logits(tuned.base.network, head, checked.pieces, tokens_at_once=most)
     return difference(zip(ours, stock_logits(adapted, head, checked.pieces), strict=True))
-
-
-def _require(apart: Difference, reader: str, *, at: str) -> None:
-    allowed = apart.allowed(TOLERANCE)
-    if not apart.greatest <= allowed:
-        raise not_the_same(
-            reader,
-            at=at,
-            got=f"a logit that differs by {apart.greatest:.3g}",
-            expected=f"at most {allowed:.3g} (tolerance {TOLERANCE:g}, {TOLERANCE_IS})",
-            fix="use the run as it is",
-        )
