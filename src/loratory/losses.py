@@ -43,16 +43,20 @@ class Loss:
         return dict(zip(self.sums, values, strict=True))
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, counts: Sequence[int] | None = None) -> Loss:
-    """Return -log p(target), summed: logits `[units, classes]`, targets `[units]`.
+def cross_entropy(logits: Tensor, targets: Tensor) -> Loss:
+    """Return -log p(target), summed over rows: logits `[rows, classes]`, targets `[rows]`."""
+    log_p = -F.cross_entropy(logits, targets, reduction="none")
+    return negative_log_p(log_p, logits.argmax(-1) == targets, [1] * len(targets))
 
-    Row r of the batch has the next `counts[r]` units; without counts each unit is a row.
+
+def negative_log_p(log_p: Tensor, hits: Tensor, counts: Sequence[int]) -> Loss:
+    """Return -log p, summed over the units, `[units]`; hits are those than which none is likelier.
+
+    Row r of the batch has the next `counts[r]` units.
     """
-    each = F.cross_entropy(logits, targets, reduction="none")
     with torch.no_grad():
-        hits = logits.argmax(-1) == targets
-        rows = row_losses(each.detach(), hits, counts or [1] * len(targets))
-    return Loss(each.sum(), len(targets), rows)
+        rows = row_losses(-log_p, hits, counts)
+    return Loss(-log_p.sum(), len(log_p), rows)
 
 
 def distillation(

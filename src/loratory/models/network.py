@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from loratory.batching.flat import FlatBatch
 from loratory.models.attention import texts_at
@@ -28,6 +29,7 @@ from loratory.models.reading import (
 from loratory.models.tree_attention import branching
 from loratory.models.trials import branches, grows, probe_texts, reads_few, reads_flat_batches
 from loratory.models.virtual import Lengthened, Prefix, Prompt
+from loratory.models.vocabulary import TokenScores, frozen_token_scores
 
 Attending = Callable[[tuple[tuple[int, int], ...]], AbstractContextManager[None]]
 """Says, around the call of the model, how texts between such bounds attend."""
@@ -172,16 +174,36 @@ class Network(nn.Module):
 
         They are float32 at least, computed in the weights' own number format.
         """
+        head = self._head()
+        if isinstance(head, nn.Identity):
+            return hidden
+        x = hidden.to(head.weight.dtype)
+        found: Tensor = head(x) if _trains(head) else frozen_linear(x, head.weight, head.bias)
+        return found.to(torch.promote_types(found.dtype, torch.float32))
+
+    def token_scores(self, hidden: Tensor, tokens: Tensor) -> TokenScores:
+        """Return what the network says of tokens that follow: `[positions, hidden]`, `[positions]`.
+
+        They are those of `logits`, which are not made where the projection is frozen.
+        """
+        head = self._head()
+        if isinstance(head, nn.Identity) or _trains(head):
+            logits = self.logits(hidden)
+            log_p = -F.cross_entropy(logits, tokens, reduction="none")
+            return TokenScores(log_p, logits.gather(1, tokens[:, None])[:, 0] >= logits.amax(1))
+        x = hidden.to(head.weight.dtype)
+        return frozen_token_scores(x, head.weight, head.bias, tokens)
+
+    def _head(self) -> nn.Linear | nn.Identity:
         if self.language_head is None:
             raise TypeError("the base was loaded without its language head")
         head = self.get_submodule(self.language_head)
-        if isinstance(head, nn.Identity):
-            return hidden
-        assert isinstance(head, nn.Linear)
-        trains = any(parameter.requires_grad for parameter in head.parameters())
-        x = hidden.to(head.weight.dtype)
-        found: Tensor = head(x) if trains else frozen_linear(x, head.weight, head.bias)
-        return found.to(torch.promote_types(found.dtype, torch.float32))
+        assert isinstance(head, nn.Linear | nn.Identity)
+        return head
+
+
+def _trains(head: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in head.parameters())
 
 
 def positions_of(config: Any) -> int:

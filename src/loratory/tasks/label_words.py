@@ -25,7 +25,7 @@ from loratory.batching.flat import FlatBatch
 from loratory.batching.rows import EncodedRow, Encoding
 from loratory.data.rows import Row
 from loratory.errors import ConfigError
-from loratory.losses import Loss, cross_entropy
+from loratory.losses import Loss, negative_log_p
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.evaluate import ClassificationScores, evaluate_classification
 from loratory.metrics.predictions import Prediction
@@ -115,8 +115,8 @@ class LabelWords(Tempered):
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the cross-entropy of the words' tokens over the whole vocabulary, summed."""
-        logits = network.logits(hidden[batch.read_at])
-        return cross_entropy(logits, batch.targets, batch.counts)
+        scores = network.token_scores(hidden[batch.read_at], batch.targets)
+        return negative_log_p(*scores, batch.counts)
 
     def taught(self, rows: Sequence[Row]) -> Sequence[EncodedRow]:
         """Return each prompt with the first word; those with the other words stand beside it."""
@@ -127,10 +127,9 @@ class LabelWords(Tempered):
 
     def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
         """Return log p(word | prompt) of each class's word, `[rows, classes]`."""
-        found = network.logits(hidden[batch.read_at]).log_softmax(-1)
         if self.at_once:
-            return found[:, [word[0] for word in self.words]]
-        tokens = found.gather(1, batch.targets[:, None])[:, 0]
+            return self._log_p_of_words(network, hidden, batch)
+        tokens = network.token_scores(hidden[batch.read_at], batch.targets).log_p
         paths = torch.stack([path.sum() for path in tokens.split(batch.counts)])
         return paths.view(-1, len(self.words))
 
@@ -139,12 +138,10 @@ class LabelWords(Tempered):
 
         The former where all words are of one token and one path serves them all.
         """
-        found = network.logits(hidden[batch.read_at]).log_softmax(-1)
         if self.at_once:
-            first = torch.tensor([word[0] for word in self.words], device=found.device)
-            words: list[list[float]] = found[:, first].tolist()
+            words: list[list[float]] = self._log_p_of_words(network, hidden, batch).tolist()
             return words
-        tokens = found.gather(1, batch.targets[:, None])[:, 0]
+        tokens = network.token_scores(hidden[batch.read_at], batch.targets).log_p
         return [part.tolist() for part in tokens.split(batch.counts)]
 
     def prediction(self, row: Row, outputs: Sequence[Sequence[float]]) -> Prediction:
@@ -159,6 +156,11 @@ class LabelWords(Tempered):
     def baselines(self, train: Sequence[Row], rows: Sequence[Row]) -> list[Baseline]:
         """Return the majority class's scores and those of TF-IDF with logistic regression."""
         return class_baselines(train, rows, self.labels)
+
+    def _log_p_of_words(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
+        """Return log p of each word that is one token, `[rows, words]`."""
+        found = network.logits(hidden[batch.read_at]).log_softmax(-1)
+        return found[:, [word[0] for word in self.words]]
 
     def _scores(self, outputs: Sequence[Sequence[float]]) -> list[float]:
         """Return each word's score by the rule, from the outputs for all paths of a row."""

@@ -15,7 +15,6 @@ from typing import NamedTuple, assert_never
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.flat import FlatBatch
@@ -217,8 +216,7 @@ class Preference:
         return cut
 
     def _said(self, network: Network, hidden: Tensor, batch: FlatBatch) -> _Said:
-        logits = network.logits(hidden[batch.read_at])
-        each = -F.cross_entropy(logits, batch.targets, reduction="none")
+        each = network.token_scores(hidden[batch.read_at], batch.targets).log_p
         policy = torch.stack([part.sum() for part in each.split(batch.counts)]).view(-1, 2)
         given = batch.given.view(-1, 2) if self.refers else torch.zeros_like(policy)
         tokens = torch.tensor(batch.counts, device=policy.device).view(-1, 2)

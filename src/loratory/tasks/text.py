@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.flat import FlatBatch
 from loratory.batching.rows import EncodedRow, Encoding
 from loratory.data.rows import TextRow
-from loratory.losses import Loss, cross_entropy
+from loratory.losses import Loss, negative_log_p
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.language import evaluate_language
 from loratory.metrics.predictions import Prediction
@@ -72,13 +71,12 @@ class PlainText:
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the cross-entropy of all tokens, summed."""
-        logits = network.logits(hidden[batch.read_at])
-        return cross_entropy(logits, batch.targets, batch.counts)
+        scores = network.token_scores(hidden[batch.read_at], batch.targets)
+        return negative_log_p(*scores, batch.counts)
 
     def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
         """Return for each piece its nats and how many tokens they are of."""
-        logits = network.logits(hidden[batch.read_at])
-        nats = F.cross_entropy(logits, batch.targets, reduction="none")
+        nats = -network.token_scores(hidden[batch.read_at], batch.targets).log_p
         return [[float(part.double().sum()), float(len(part))] for part in nats.split(batch.counts)]
 
     def prediction(self, row: TextRow, outputs: Sequence[Sequence[float]]) -> Prediction:

@@ -19,7 +19,7 @@ from loratory.batching.flat import FlatBatch
 from loratory.batching.rows import EncodedRow, Encoding
 from loratory.batching.tree import Tokens, common_length
 from loratory.errors import ConfigError
-from loratory.losses import Loss, cross_entropy
+from loratory.losses import Loss, negative_log_p
 from loratory.models.network import Network
 from loratory.recipe.schema import WordProblemTask, WrittenQATask
 from loratory.tasks.examples import Examples, SameForAll
@@ -139,8 +139,8 @@ class WrittenAnswers(ABC):
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the cross-entropy of the answers' tokens and ends, summed."""
-        logits = network.logits(hidden[batch.read_at])
-        return cross_entropy(logits, batch.targets, batch.counts)
+        scores = network.token_scores(hidden[batch.read_at], batch.targets)
+        return negative_log_p(*scores, batch.counts)
 
     def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[Output]:
         """Answers are written, not read off one pass."""
