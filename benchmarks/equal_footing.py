@@ -99,7 +99,7 @@ def _rows(folder: Path, data: str, metrics: Sequence[str]) -> Iterator[list[str]
 
 
 def _mean(results: Sequence[dict[str, Any]], metric: str) -> float:
-    return mean(result["metrics"][metric] for result in results)
+    return mean(float(result["metrics"][metric]) for result in results)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -144,7 +144,7 @@ def draw_sentences(model: Tuned, supervised: Tuned, openings: Sequence[str], sam
         tokens_at_once=model.compute.micro_batch_tokens,
     )
     texts = [
-        tokenizer.decode([*prompt[len(begin) :], *one.tokens])
+        str(tokenizer.decode([*prompt[len(begin) :], *one.tokens]))
         for prompt, one in zip(prompts, written, strict=True)
     ]
     return Drawn(prompts, written, texts)

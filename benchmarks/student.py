@@ -26,7 +26,7 @@ from loratory.runs.json_files import read_json, write_json
 
 FOLDER = KEPT / "student"
 ALONE, TAUGHT = "alone", "taught"
-STUDENTS = {
+STUDENTS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "published": {ALONE: ("cola_student", ()), TAUGHT: ("cola_student_distilled", ())},
     "best": {
         ALONE: ("cola_student_best", ("distillation=null",)),

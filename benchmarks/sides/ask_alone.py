@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from benchmarks.job import CHECKED_ROWS, job_recipe
 from benchmarks.sides.ask import PROMPTS
 from benchmarks.sides.serve import Answer, serve
-from loratory.recipe.schema import base_name
+from loratory.recipe.base import base_name
 from loratory.runs.environment import peak_memory_mb
 
 

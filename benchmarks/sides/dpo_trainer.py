@@ -11,11 +11,13 @@ from datasets import Dataset
 from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import DPOConfig, DPOTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
 
 from benchmarks.job import CHECK, CHECKED_ROWS, START, job_recipe, read_tokens
 from benchmarks.sides.serve import Answer, serve
 from benchmarks.sides.trainer import shared_arguments
+from loratory.recipe.base import base_name
 from loratory.recipe.schema import PreferenceTask, SigmoidLoss
 from loratory.runs.environment import peak_memory_mb
 
@@ -29,8 +31,9 @@ class Stock:
         recipe = job_recipe(folder)
         assert isinstance(recipe.task, PreferenceTask)
         assert isinstance(recipe.task.loss, SigmoidLoss)
-        tokenizer = AutoTokenizer.from_pretrained(recipe.base)
-        model = AutoModelForCausalLM.from_pretrained(recipe.base)
+        base = base_name(recipe.base)
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        model = AutoModelForCausalLM.from_pretrained(base)
         self.rows = [_pair(row) for row in read_tokens(folder)]
         self.trainer = DPOTrainer(
             PeftModel.from_pretrained(model, folder / adapter, is_trainable=True),
@@ -53,11 +56,11 @@ def check(folder: Path, settings: Sequence[str]) -> list[float]:
     """Return the loss of the first pairs, and their answers' log-probability of a token."""
     del settings
     with tempfile.TemporaryDirectory() as out:
-        trainer = Stock(folder, CHECK, out).trainer
-    model = trainer.model.eval()
-    rows = [trainer.train_dataset[number] for number in range(CHECKED_ROWS)]
+        stock = Stock(folder, CHECK, out)
+    trainer: Any = stock.trainer
+    rows = stock.rows[:CHECKED_ROWS]
     with torch.inference_mode():
-        loss = trainer.compute_loss(model, trainer.data_collator(rows))
+        loss = trainer.compute_loss(trainer.model.eval(), trainer.data_collator(rows))
     said = sum(trainer._metrics["eval"][f"logps/{which}"][-1] for which in ("chosen", "rejected"))
     tokens = sum(len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
     return [float(loss), said * len(rows) / tokens]

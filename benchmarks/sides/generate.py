@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from benchmarks.job import CHECKED_ROWS, job_recipe
 from benchmarks.sides.serve import Answer, serve
 from benchmarks.sides.write import PROMPTS
+from loratory.recipe.base import base_name
 from loratory.runs.environment import peak_memory_mb
 
 
@@ -19,7 +20,7 @@ class Timed:
 
     def __init__(self, folder: Path, settings: Sequence[str]) -> None:
         del settings
-        base = job_recipe(folder).base
+        base = base_name(job_recipe(folder).base)
         given = json.loads((folder / PROMPTS).read_text(encoding="utf-8"))
         self.prompts: list[list[int]] = given["prompts"]
         self.tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")

@@ -24,6 +24,7 @@ from benchmarks.job import job_recipe, read_tokens
 from benchmarks.sides.serve import Answer, serve
 from benchmarks.sides.trainer import arguments, check
 from benchmarks.workloads.sweep import VALIDATION_FOLDER
+from loratory.recipe.base import base_name
 from loratory.recipe.schema import LoraMethod
 from loratory.recipe.sweep import GridSweep
 from loratory.runs.environment import peak_memory_mb
@@ -54,7 +55,7 @@ class Timed:
 
     def _accuracy(self, r: int, rate: float) -> float:
         gc.collect()
-        method, base = self.recipe.method, self.recipe.base
+        method, base = self.recipe.method, base_name(self.recipe.base)
         assert isinstance(method, LoraMethod)
         tokenizer = AutoTokenizer.from_pretrained(base)
         if tokenizer.pad_token is None:
@@ -64,7 +65,7 @@ class Timed:
         lora = LoraConfig(
             task_type=TaskType.SEQ_CLS,
             r=r,
-            lora_alpha=method.lora_alpha,
+            lora_alpha=int(method.lora_alpha),
             target_modules="all-linear",
             fan_in_fan_out=model.config.model_type == "gpt2",
         )

@@ -29,6 +29,7 @@ from transformers import (
 
 from benchmarks.job import CHECK, CHECKED_ROWS, START, job_recipe, read_tokens
 from benchmarks.sides.serve import Answer, serve
+from loratory.recipe.base import base_name
 from loratory.recipe.schema import TrainingSection
 from loratory.runs.environment import peak_memory_mb
 from loratory.tasks.windows import END
@@ -46,10 +47,11 @@ class Stock:
         self.kind = recipe.task.kind
         self.training = recipe.training
         self.tokens = read_tokens(folder)
-        tokenizer = AutoTokenizer.from_pretrained(recipe.base)
+        base = base_name(recipe.base)
+        tokenizer = AutoTokenizer.from_pretrained(base)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        model, rows, self.collator = _stock(self.kind, recipe.base, tokenizer)
+        model, rows, self.collator = _stock(self.kind, base, tokenizer)
         self.rows = [rows(row) for row in self.tokens]
         model.config.pad_token_id = tokenizer.pad_token_id
         self.model = PeftModel.from_pretrained(model, folder / adapter, is_trainable=True)

@@ -13,6 +13,7 @@ from loratory.batching.flat import flatten
 from loratory.batching.rows import EncodedRow
 from loratory.inference.generate import generate
 from loratory.models.load import load_base
+from loratory.recipe.base import base_name
 from loratory.recipe.schema import Decoding
 from loratory.runs.environment import peak_memory_mb
 from loratory.tasks.task import Writing
@@ -30,7 +31,7 @@ class Timed:
         self.prompts: list[list[int]] = given["prompts"]
         # Nothing ends a text, so that both sides write as many tokens.
         self.writing = Writing(Decoding(max_new_tokens=given["new_tokens"]), ())
-        self.network = load_base(recipe.base, language_head=True).network
+        self.network = load_base(base_name(recipe.base), language_head=True).network
         self.compute = choose_compute(recipe.training, self.network.config.hidden_size)
         self.network.move(self.compute.device, self.compute.dtype)
         self.network.eval()

@@ -45,7 +45,7 @@ def write_pairs(folder: Path, base: str, rows: int) -> str:
     whole = [
         word
         for number in range(len(tokenizer))
-        if (word := tokenizer.decode([number])).startswith(" ")
+        if (word := str(tokenizer.decode([number]))).startswith(" ")
         and word[1:].isalpha()
         and word.isascii()
         and tokenizer.encode(word, add_special_tokens=False) == [number]
