@@ -1,9 +1,4 @@
-"""A run as one ExecuTorch program, if its runtime computes with it what the run does.
-
-    run ─► float32 ─► fold ─► program ─► folder ─► read back, compared ─► published
-
-Compared are logits, as the runtime makes them of the program on the disk.
-"""
+"""A run as one ExecuTorch program, compared by the logits that its runtime makes on the disk."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -22,36 +17,21 @@ from loratory.export.certificate import (
 )
 from loratory.export.executorch_graph import write_program
 from loratory.export.graph import stock_graph
-from loratory.export.merge import (
-    CERTIFICATE,
-    Merged,
-    checked_rows,
-    folded,
-    reference,
-    refuse_rounded,
-    require_free,
-)
+from loratory.export.merge import Merged, checked_rows
 from loratory.export.parity import require_near, told
-from loratory.export.reading import save_reading
 from loratory.export.recurrent_steps import RecurrentText
+from loratory.export.single_file import Format, open_source, publish_file
 from loratory.inference.opened import open_model
-from loratory.inference.tuned import Tuned, load_run
-from loratory.methods.transformers_folder import save_config
+from loratory.inference.tuned import Tuned
 from loratory.models.executorch_file import require_executorch
 from loratory.models.executorch_network import FILE
 from loratory.models.load import Base
-from loratory.models.onnx_file import file_sha256
 from loratory.models.recurrent import Recurrent
 from loratory.recipe.schema import ClassifyTask, LabelWordsTask, SpanQATask, TextTask
-from loratory.runs.atomic import disk_errors
-from loratory.runs.json_files import json_text, parse_json, write_json
-from loratory.runs.published import publish_folder
 
 TOLERANCE = 1e-4
 LONGEST = 1024
 """Tokens of the longest text, where the recipe does not say: room is set aside for it."""
-
-_FLOAT_BYTES = 4
 
 
 def export_executorch(run: Path, out: Path, *, rows: int, file: Path | None = None) -> Merged:
@@ -68,38 +48,25 @@ def export_executorch(run: Path, out: Path, *, rows: int, file: Path | None = No
         DataError, ResourceError: there are no rows to compare on, or no room on the disk.
     """
     require_executorch()
-    target = out.resolve()
-    require_free(target)
-    tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
-    refuse_rounded(tuned, run)
-    longest = _longest(tuned, run)
-    plain = folded(tuned)
-    size = sum(parameter.numel() for parameter in plain.network.parameters()) * _FLOAT_BYTES
-    checked = checked_rows(tuned, file, rows)
+    source = open_source(run, out)
+    longest = _longest(source.tuned, run)
+    checked = checked_rows(source.tuned, file, rows)
     if (most := max(map(len, checked.pieces))) > longest:
         raise _not_exported(f"it reads texts of {most:,} tokens, and a program {longest:,}", run)
-    certificate: dict[str, Any] = {}
 
-    def fill(folder: Path) -> None:
-        network = _network(tuned, plain, folder, run)
+    def write(folder: Path) -> dict[str, Any]:
+        network = _network(source.tuned, source.plain, folder, run)
         program = write_program(network, folder / FILE, longest=longest)
-        save_config(plain, plain.network.config, folder)
-        digest, written = file_sha256(folder / FILE), (folder / FILE).stat().st_size
-        save_reading(tuned.recipe, run, folder, kind="executorch", sha256=digest)
-        certificate.update(reference(tuned, run))
-        certificate["versions"]["executorch"] = version("executorch")
-        certificate.update(_compared(tuned, folder, checked, at=str(out)))
-        certificate.update({"longest_text": longest, "working_bytes": program.working_bytes})
-        certificate.update(
-            {"bytes": written, "float32_bytes": size, "share_of_float32": written / size}
-        )
-        certificate.update(parse_json(json_text(certificate)))
-        write_json(folder / CERTIFICATE, certificate)
+        return {"longest_text": longest, "working_bytes": program.working_bytes}
 
-    with disk_errors(out):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    publish_folder(target, fill, info={"kind": "executorch"}, expected_bytes=2 * size)
-    return Merged(out, certificate, checked.encoding.notes)
+    program = Format(
+        "executorch",
+        FILE,
+        write,
+        lambda folder: _compared(source.tuned, folder, checked, at=str(out)),
+        versions={"executorch": version("executorch")},
+    )
+    return publish_file(source, checked, program)
 
 
 def _longest(tuned: Tuned, run: Path) -> int:

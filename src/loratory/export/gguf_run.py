@@ -1,6 +1,4 @@
-"""A run as one GGUF file for llama.cpp, if it computes what the run does.
-
-    run ─► float32 ─► fold ─► file ─► read back, compared ─► published
+"""A run as one GGUF file for llama.cpp.
 
 It is read back by transformers' reader of such files, which knows nothing but the file: llama.cpp
 itself is no Python package that could be asked everywhere.
@@ -22,30 +20,17 @@ from loratory.export.certificate import (
     stock_logits,
 )
 from loratory.export.gguf_file import why_no_gguf, write_gguf
-from loratory.export.merge import (
-    CERTIFICATE,
-    Merged,
-    checked_rows,
-    folded,
-    reference,
-    refuse_rounded,
-    require_free,
-)
+from loratory.export.merge import Merged, checked_rows
 from loratory.export.parity import require_near, told
-from loratory.export.reading import save_reading
+from loratory.export.single_file import Format, open_source, publish_file
 from loratory.inference.opened import open_model
-from loratory.inference.tuned import Tuned, load_run
-from loratory.methods.transformers_folder import save_config
+from loratory.inference.tuned import Tuned
 from loratory.models.gguf_network import FILE, read_gguf, read_gguf_tokenizer
 from loratory.models.load import Base
-from loratory.models.onnx_file import file_sha256
-from loratory.runs.atomic import disk_errors
-from loratory.runs.json_files import json_text, parse_json, write_json
-from loratory.runs.published import publish_folder
 from loratory.tasks.make import reads_vocabulary
 from loratory.tasks.tokens import beginning, token_ids
 
-_FLOAT_BYTES = 4
+_BEGINS = "It begins every text with that token by itself, as the file tells it to."
 
 
 def export_gguf(run: Path, out: Path, *, rows: int, file: Path | None = None) -> Merged:
@@ -61,35 +46,22 @@ def export_gguf(run: Path, out: Path, *, rows: int, file: Path | None = None) ->
         RunError: there is no such finished run, or `out` is not an empty folder (RUN-EXISTS).
         DataError, ResourceError: there are no rows to compare on, or no room on the disk.
     """
-    target = out.resolve()
-    require_free(target)
-    tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
-    refuse_rounded(tuned, run)
-    plain = folded(tuned)
+    source = open_source(run, out)
+    tuned, plain = source.tuned, source.plain
     _refuse(tuned, plain, run)
     checked = checked_rows(tuned, file, rows)
     begin = beginning(plain.tokenizer, bos=tuned.recipe.task.bos)
-    certificate: dict[str, Any] = {}
 
-    def fill(folder: Path) -> None:
+    def write(folder: Path) -> dict[str, Any]:
         write_gguf(plain, folder / FILE, name=tuned.recipe.name or run.name, begin=begin)
-        save_config(plain, plain.network.config, folder)
         # What is compared is read back from the file, and needs the room.
         plain.network.to("meta")
-        digest = file_sha256(folder / FILE)
-        save_reading(tuned.recipe, run, folder, kind="gguf", sha256=digest)
-        certificate.update(reference(tuned, run))
-        if begin:
-            certificate["how_to_read"] += " llama.cpp does so by itself, as the file tells it to."
-        certificate.update(_compared(tuned, folder, checked, at=str(out)))
-        certificate.update(parse_json(json_text(certificate)))
-        write_json(folder / CERTIFICATE, certificate)
+        return {"llama_cpp": _BEGINS} if begin else {}
 
-    size = sum(p.numel() for p in plain.network.parameters()) * _FLOAT_BYTES
-    with disk_errors(out):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    publish_folder(target, fill, info={"kind": "gguf"}, expected_bytes=size)
-    return Merged(out, certificate, checked.encoding.notes)
+    written = Format(
+        "gguf", FILE, write, lambda folder: _compared(tuned, folder, checked, at=str(out))
+    )
+    return publish_file(source, checked, written)
 
 
 def _refuse(tuned: Tuned, plain: Base, run: Path) -> None:

@@ -1,6 +1,4 @@
-"""A run as one ONNX file, if onnxruntime computes with it what the run does.
-
-    run ─► float32 ─► fold ─► graph ─► [int8] ─► folder ─► read back, compared ─► published
+"""A run as one ONNX file, in float32 or in int8.
 
 Compared is what onnxruntime makes of the file: in float32 by logits, in int8 by predictions.
 """
@@ -24,34 +22,22 @@ from loratory.export.certificate import (
 )
 from loratory.export.graph import stock_graph
 from loratory.export.growing_graph import write_growing_graph
-from loratory.export.merge import (
-    CERTIFICATE,
-    Merged,
-    checked_rows,
-    folded,
-    reference,
-    refuse_rounded,
-    require_free,
-)
+from loratory.export.merge import Merged, checked_rows
 from loratory.export.onnx_graph import write_graph
 from loratory.export.onnx_int8 import round_graph
 from loratory.export.parity import not_the_same, require_near, told
-from loratory.export.reading import save_reading
 from loratory.export.recurrent_graph import write_recurrent_graph
+from loratory.export.single_file import Format, open_source, publish_file
 from loratory.export.written import written_apart
 from loratory.inference.opened import open_model
 from loratory.inference.references import referred_by_run
-from loratory.inference.tuned import Tuned, load_run
-from loratory.methods.transformers_folder import save_config
+from loratory.inference.tuned import Tuned
 from loratory.models.load import Base
-from loratory.models.onnx_file import file_sha256, require_onnx
+from loratory.models.onnx_file import require_onnx
 from loratory.models.onnx_network import FILE
 from loratory.models.recurrent import Recurrent
 from loratory.recipe.schema import LabelWordsTask
-from loratory.runs.atomic import disk_errors
 from loratory.runs.folder import RunFolder
-from loratory.runs.json_files import json_text, parse_json, write_json
-from loratory.runs.published import publish_folder
 
 OnnxKind = Literal["onnx", "onnx-int8"]
 TOLERANCE = 1e-4
@@ -62,7 +48,6 @@ _IN_INT8 = {
     "tolerance": round(1 - LEAST_AGREEMENT, 6),
     "tolerance_is": AGREEMENT_IS,
 }
-_FLOAT_BYTES = 4
 # Protobuf counts a message's bytes in 31 bits.
 _MOST_BYTES = 2**31 - 2**20
 
@@ -83,51 +68,37 @@ def export_onnx(
         DataError, ResourceError: there are no rows to compare on, or no room on the disk.
     """
     require_onnx()
-    target = out.resolve()
-    require_free(target)
-    tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
-    refuse_rounded(tuned, run)
-    plain = folded(tuned)
-    size = _size(plain, run)
+    source = open_source(run, out)
+    tuned = source.tuned
+    if source.bytes > _MOST_BYTES:
+        problem = f"its weights take {source.bytes:,} bytes, and one file may have {_MOST_BYTES:,}"
+        raise _not_exported(problem, run)
     checked = checked_rows(tuned, file, rows)
-    certificate: dict[str, Any] = {}
 
-    def fill(folder: Path) -> None:
+    def write(folder: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=folder) as place:
             whole = Path(place) / FILE
-            _write_graph(tuned, plain, whole, run)
+            _write_graph(tuned, source.plain, whole, run)
             if kind == "onnx":
                 whole.rename(folder / FILE)
             else:
                 round_graph(whole, folder / FILE)
-        save_config(plain, plain.network.config, folder)
-        digest = file_sha256(folder / FILE)
-        save_reading(tuned.recipe, run, folder, kind="onnx", precision=kind, sha256=digest)
-        certificate.update(reference(tuned, run))
-        certificate["versions"] |= _runtime_versions()
-        certificate.update(_compared(tuned, folder, checked, kind, at=str(out)))
-        certificate.update(_sizes(folder / FILE, size))
-        certificate.update(parse_json(json_text(certificate)))
-        write_json(folder / CERTIFICATE, certificate)
+        return {}
 
-    with disk_errors(out):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    publish_folder(target, fill, info={"kind": kind}, expected_bytes=2 * size)
-    return Merged(out, certificate, checked.encoding.notes)
+    graph = Format(
+        "onnx",
+        FILE,
+        write,
+        lambda folder: _compared(tuned, folder, checked, kind, at=str(out)),
+        versions=_runtime_versions(),
+        opened_with={"precision": kind},
+    )
+    return publish_file(source, checked, graph)
 
 
 def _writes(tuned: Tuned) -> bool:
     """Tell whether the model is there to write."""
     return head_of(tuned) is None and not isinstance(tuned.recipe.task, LabelWordsTask)
-
-
-def _size(plain: Base, run: Path) -> int:
-    """Return the weights' bytes in float32; refuse more than one file may have (CFG-EXPORT)."""
-    size = sum(parameter.numel() for parameter in plain.network.parameters()) * _FLOAT_BYTES
-    if size > _MOST_BYTES:
-        problem = f"its weights take {size:,} bytes, and one file may have {_MOST_BYTES:,}"
-        raise _not_exported(problem, run)
-    return size
 
 
 def _not_exported(why: str, run: Path) -> ConfigError:
@@ -206,11 +177,6 @@ def _require(apart: Difference, same: float, kind: OnnxKind, *, at: str) -> None
                     expected=f"at least {LEAST_AGREEMENT:.0%}",
                     fix="export it with --to onnx, or compare on more rows (--rows)",
                 )
-
-
-def _sizes(path: Path, whole: int) -> dict[str, Any]:
-    size = path.stat().st_size
-    return {"bytes": size, "float32_bytes": whole, "share_of_float32": size / whole}
 
 
 def _runtime_versions() -> dict[str, str]:
