@@ -115,7 +115,10 @@ def _tokenizer():
 
 def _saved(kind, config, folder):
     import torch
+    from transformers.utils import logging
 
+    # A bar would be on the standard error of the test that comes first.
+    logging.disable_progress_bar()
     generator = torch.manual_seed(0)
     model = kind(config)
     # Larger than a fresh start's, so that differences between layers and rows show.

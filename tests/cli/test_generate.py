@@ -70,6 +70,7 @@ RANGES = [
     ("--max-new-tokens", "0", "a whole number >= 1"),
     ("--beams", "1", "a whole number >= 2"),
     ("--seed", "-1", "a whole number >= 0"),
+    ("--samples", "0", "a whole number >= 1"),
 ]
 
 
@@ -90,7 +91,28 @@ def test_what_is_no_number_is_refused(loratory, gpt2_folder):
     assert "--top-k" in ran.err
 
 
-@pytest.mark.parametrize("draw", ["--temperature", "--top-k", "--top-p"])
+def test_samples_are_lines_of_json_with_the_prompt_and_follow_the_seed(loratory, llama_folder):
+    given = [llama_folder, PROMPT, "--samples", "3", "--max-new-tokens", "6"]
+    lines = [json.loads(line) for line in text_of(loratory, *given).splitlines()]
+    assert [line.keys() for line in lines] == [{"text", "cut"}] * 3
+    texts = [line["text"] for line in lines]
+    assert all(text.startswith(PROMPT) and len(text) > len(PROMPT) for text in texts)
+    assert len({*texts}) > 1
+    # The first is what one draw alone would be.
+    alone = text_of(loratory, llama_folder, PROMPT, "--max-new-tokens", "6", "--temperature", "1")
+    assert texts[0] == PROMPT + alone
+    more = text_of(loratory, *given[:2], "--samples", "5", *given[4:]).splitlines()
+    assert [json.loads(line)["text"] for line in more[:3]] == texts
+    assert text_of(loratory, *given, "--seed", "1") != text_of(loratory, *given)
+
+
+def test_samples_are_no_single_object(loratory, gpt2_folder):
+    ran = loratory("generate", gpt2_folder, PROMPT, "--samples", "2", "--json")
+    assert ran.code == 2
+    assert "both --samples and --json are given" in json.loads(ran.out)["error"]["message"]
+
+
+@pytest.mark.parametrize("draw", ["--temperature", "--top-k", "--top-p", "--samples"])
 def test_beams_do_not_draw(loratory, gpt2_folder, draw):
     ran = loratory("generate", gpt2_folder, PROMPT, "--beams", "2", draw, "1")
     assert (ran.code, ran.out) == (2, "")

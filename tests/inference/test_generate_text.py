@@ -1,5 +1,7 @@
 """Text after a prompt: of a run as its rows were read, of a base as transformers writes it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -15,6 +17,7 @@ from loratory.inference.tuned import load_run
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Decoding
 from loratory.tasks.task import Writing
+from loratory.tasks.tokens import beginning
 
 PROMPT = "a quiet , lovely film about"
 
@@ -170,6 +173,25 @@ def test_what_is_neither_run_nor_base_is_an_error(tmp_path):
     (tmp_path / "recipe.yaml").write_text(recipe)
     with pytest.raises(RunError, match="RUN-UNFINISHED"):
         load_writer(str(tmp_path))
+
+
+def test_texts_written_side_by_side_are_each_drawn_for_themselves(text_run):
+    writer, decoding, heard = load_writer(str(text_run)), Decoding(kind="sample"), []
+    many = writer.write_many("dull", decoding, seed=3, texts=5, watch=heard.append)
+    assert many[0] == writer.write("dull", decoding, seed=3)
+    assert len({each.text for each in many}) > 1
+    assert sum(heard) == 5
+
+
+def test_an_empty_prompt_is_what_begins_every_text(text_run):
+    writer = replace(load_writer(str(text_run)), bos=True)
+    tokenizer = writer.base.tokenizer
+    (begin,) = beginning(tokenizer, bos=True)
+    writing = Writing(Decoding(), (tokenizer.eos_token_id,))
+    alone = generate(writer.base.network, [[begin]], writing, seed=0, tokens_at_once=64)
+    found = writer.write("", Decoding(), seed=0)
+    assert found.tokens == len(alone[0].tokens) > 0
+    assert "".join(writer.stream("", Decoding(), seed=0)) == found.text
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "a\0b", "\ud800"])

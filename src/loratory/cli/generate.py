@@ -1,19 +1,24 @@
 """`loratory generate`: write on after a prompt, with a run or a base."""
 
 import inspect
+import json
 import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich.progress import Progress
 
 from loratory.cli.output import AsJson, console, out_of_range, print_json
 from loratory.errors import ConfigError
 from loratory.recipe.known_keys import keys_of_schema
 from loratory.recipe.schema import Decoding, Recipe
+
+if TYPE_CHECKING:
+    from loratory.inference.generate_text import Writer
 
 _SHORTER = {"num_beams": "--beams"}
 _DRAWS = ("temperature", "top_k", "top_p")
@@ -50,21 +55,38 @@ def generate(
     prompt: Annotated[str, typer.Argument(help="What to go on from; - reads standard input.")],
     *,
     seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Draw so many texts; each is printed as a line of JSON, prompt and all."),
+    ] = None,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
     """Write on after a prompt, the likeliest token each time.
 
     With --temperature, --top-k or --top-p tokens are drawn, with --beams the likeliest of several
-    texts is written.
+    texts is written. An empty prompt is a text from its beginning, if a run learned where texts
+    begin (task.bos).
     """
-    decoding = _decoding(options)
+    if samples is not None and samples < 1:
+        raise out_of_range("--samples", samples, "a whole number >= 1")
+    if samples is not None and as_json:
+        raise ConfigError(
+            "CFG-USAGE",
+            "both --samples and --json are given",
+            at="command line",
+            fix="leave out --json: each sample is a line of JSON",
+        )
+    decoding = _decoding(options, draws=samples is not None)
     _check_seed(seed)
     text = _standard_input() if prompt == "-" else prompt
 
     from loratory.inference.generate_text import load_writer
 
     writer = load_writer(run_or_base)
+    if samples is not None:
+        _print_samples(writer, text, decoding, seed=seed, samples=samples)
+        return
     started = time.perf_counter()
     if as_json:
         written = writer.write(text, decoding, seed=seed)
@@ -86,18 +108,35 @@ def generate(
     sys.stdout.write("\n")
 
 
-def _decoding(options: dict[str, Any]) -> Decoding:
-    """Return the decoding that the options given describe."""
+def _print_samples(
+    writer: "Writer", prompt: str, decoding: Decoding, *, seed: int, samples: int
+) -> None:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("writing", total=samples)
+        written = writer.write_many(
+            prompt,
+            decoding,
+            seed=seed,
+            texts=samples,
+            watch=lambda done: bar.advance(task, done),
+        )
+    for each in written:
+        line = {"text": prompt + each.text, "cut": each.cut}
+        sys.stdout.write(f"{json.dumps(line, ensure_ascii=False)}\n")
+
+
+def _decoding(options: dict[str, Any], *, draws: bool) -> Decoding:
+    """Return the decoding that the options given describe; `draws` says that it is to draw."""
     given = {name: value for name, value in options.items() if value is not None}
-    draws = [name for name in _DRAWS if name in given]
-    if draws and "num_beams" in given:
+    drawn = ["--samples"] * draws + [_flag(name) for name in _DRAWS if name in given]
+    if drawn and "num_beams" in given:
         raise ConfigError(
             "CFG-USAGE",
-            f"both --beams and {_flag(draws[0])} are given",
+            f"both --beams and {drawn[0]} are given",
             at="command line",
             fix="draw tokens, or search the likeliest text with beams",
         )
-    given["kind"] = "sample" if draws else "beam" if "num_beams" in given else "greedy"
+    given["kind"] = "sample" if drawn else "beam" if "num_beams" in given else "greedy"
     try:
         return Decoding.model_validate(given)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Write text after a prompt, with a run's network or with a base as it is."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,16 +45,42 @@ class Writer:
         Raises:
             DataError: the prompt is none that a model can read, or leaves no room.
         """
+        (written,) = self.write_many(prompt, decoding, seed=seed, texts=1)
+        return written
+
+    def write_many(
+        self,
+        prompt: str,
+        decoding: Decoding,
+        *,
+        seed: int,
+        texts: int,
+        watch: Callable[[int], None] = lambda _: None,
+    ) -> list[WrittenText]:
+        """Return `texts` that are written after `prompt`, side by side, each drawn for itself.
+
+        The first is what `write` returns. `watch` hears of each few that are done.
+
+        Raises:
+            DataError: as `write`.
+        """
         tokens = self._read(prompt)
-        (written,) = generate(
+        found = generate(
             self.base.network,
-            [tokens],
+            [tokens] * texts,
             self._writing(decoding),
             seed=seed,
             tokens_at_once=self.compute.micro_batch_tokens,
+            watch=watch,
         )
-        text = "".join(pieces(self.base.tokenizer, tokens, written.tokens))
-        return WrittenText(text, len(written.tokens), written.cut)
+        return [
+            WrittenText(
+                "".join(pieces(self.base.tokenizer, tokens, each.tokens)),
+                len(each.tokens),
+                each.cut,
+            )
+            for each in found
+        ]
 
     def stream(self, prompt: str, decoding: Decoding, *, seed: int) -> Iterator[str]:
         """Yield, piece by piece as it is written, the text that `write` returns.
@@ -68,7 +94,8 @@ class Writer:
 
     def _read(self, prompt: str) -> list[int]:
         tokenizer = self.base.tokenizer
-        text = checked_text(prompt, "the prompt", what="prompt", most=None)
+        # An empty one is what begins every text, where there is such a token.
+        text = prompt and checked_text(prompt, "the prompt", what="prompt", most=None)
         if self.bos is None:
             found: list[int] = tokenizer(text, verbose=False)["input_ids"]
             return found
