@@ -7,10 +7,11 @@ import torch
 
 from loratory.batching.flat import flatten
 from loratory.batching.rows import Encoding, one_each, total_tokens
-from loratory.data.rows import Answer, QuestionRow, Row, TextRow
+from loratory.data.rows import Answer, PairRow, QuestionRow, Row, TextRow
 from loratory.inference.predict import answer_rows
 from loratory.models.load import load_base
-from loratory.recipe.schema import Decoding, LabelWordsTask, TextTask, WrittenQATask
+from loratory.models.network import Network
+from loratory.recipe.schema import Decoding, LabelWordsTask, PreferenceTask, TextTask, WrittenQATask
 from loratory.tasks.make import make_task
 
 
@@ -103,6 +104,8 @@ def rows_of(section, count):
             return [Row(text, text, n % 2, text) for n, text in enumerate(texts)]
         case "texts":
             return [TextRow(text, text, text) for text in texts]
+        case "pairs":
+            return [PairRow(text, text, " lovely", " dull", text) for text in texts]
         case _:
             answers = (Answer("quiet", 0),)
             return [QuestionRow(text, "How?", text, answers, text) for text in texts]
@@ -122,6 +125,24 @@ def test_the_loss_is_that_over_what_is_learned(gpt2_folder, name):
     assert len(answers.outputs) == 7
     apart = total_tokens(encoding.rows)
     assert answers.tokens == apart if encoding.asked_loss else answers.tokens > apart
+
+
+READ_IN_ONE_LOOK = {
+    "one token each": SECTIONS["one token each"],
+    "text": SECTIONS["text"],
+    "preference": PreferenceTask(),
+}
+
+
+@pytest.mark.parametrize("name", READ_IN_ONE_LOOK)
+def test_one_look_at_the_vocabulary_says_answers_and_loss(gpt2_folder, monkeypatch, name):
+    base = load_base(str(gpt2_folder), language_head=True)
+    section, network, looks = READ_IN_ONE_LOOK[name], base.network, []
+    task = make_task(section, tokenizer=base.tokenizer, positions=base.positions)
+    head = network.get_submodule(network.language_head)
+    monkeypatch.setattr(Network, "_head", lambda _: looks.append(1) or head)
+    answer_rows(network, task, task.encode(rows_of(section, 3)), tokens_at_once=10**6)
+    assert len(looks) == 1
 
 
 @pytest.mark.parametrize("name", SECTIONS)

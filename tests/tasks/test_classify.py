@@ -84,7 +84,7 @@ def test_probabilities_are_the_softmax_of_the_logits_and_add_up_to_one(base):
     texts = [[5, 6, 7], [9], [0, 0, 3]]
     batch, task = flat(texts), task_of(base)
     with torch.no_grad():
-        scores = torch.tensor(task.predict(base.network, base.network(batch), batch))
+        scores = torch.tensor(task.predict(base.network, base.network(batch), batch).outputs)
     torch.testing.assert_close(scores.sum(1), torch.ones(3))
     torch.testing.assert_close(scores, logits(base, texts).softmax(1))
 
@@ -95,7 +95,7 @@ def test_the_loss_is_the_sum_over_rows_of_the_negative_log_probability(base):
     with torch.no_grad():
         hidden = base.network(batch)
         loss = task.loss(base.network, hidden, batch)
-        scores = torch.tensor(task.predict(base.network, hidden, batch))
+        scores = torch.tensor(task.predict(base.network, hidden, batch).outputs)
     torch.testing.assert_close(loss.total, -(scores[0, 1].log() + scores[1, 2].log()))
     assert loss.count == 2
 
@@ -107,7 +107,7 @@ def test_before_training_every_class_is_as_likely(base):
     assert network.score.bias is None
     batch = flat([[5, 6, 7], [9]])
     with torch.no_grad():
-        scores = task.predict(network, network(batch), batch)
+        scores = task.predict(network, network(batch), batch).outputs
     assert scores == [pytest.approx([1 / 3] * 3)] * 2
 
 
@@ -126,7 +126,7 @@ def test_the_head_is_float32_and_computed_so_on_a_bfloat16_base(base):
         assert hidden.dtype == torch.bfloat16
         assert network.score.weight.dtype == torch.float32
         expected = (hidden[-1].float() @ network.score.weight.T).softmax(0)
-        (found,) = task.predict(network, hidden, batch)
+        (found,) = task.predict(network, hidden, batch).outputs
     torch.testing.assert_close(torch.tensor(found), expected)
 
 

@@ -51,7 +51,7 @@ def test_softened_by_nothing_they_are_what_the_task_predicts(made):
     encoding = task.encode(ROWS)
     for row, asked, ours in zip(ROWS, encoding.asked, found, strict=True):
         batch = flatten(asked)
-        line = task.prediction(row, task.predict(network, network(batch), batch))
+        line = task.prediction(row, task.predict(network, network(batch), batch).outputs)
         expected = torch.tensor([line.scores[label] for label in LABELS], dtype=torch.float64)
         torch.testing.assert_close(ours.double().softmax(-1), expected, rtol=0, atol=1e-6)
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
-from loratory.batching.flat import flatten
+from loratory.batching.flat import FlatBatch, flatten
 from loratory.batching.plan import micro_batches
 from loratory.batching.rows import EncodedRow, Encoding, total_tokens
 from loratory.inference.generate import generate
@@ -14,6 +16,7 @@ from loratory.models.network import Network
 from loratory.tasks.task import Output, Task, Writing
 
 Watch = Callable[[int], None]
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ class _Passes:
         """Return the task's output for each row, and the mean loss."""
         outputs: list[Output] = [None] * len(rows)
         total, count = 0.0, 0
-        for numbers, (part, units, found) in self._parts(rows, self.task.predict):
-            total, count = total + part, count + units
+        for numbers, (found, loss) in self._parts(rows, self.task.predict):
+            if loss is not None:
+                total, count = total + float(loss.total), count + loss.count
             for number, output in zip(numbers, found, strict=True):
                 outputs[number] = output
             watch(len(numbers))
@@ -84,13 +88,13 @@ class _Passes:
 
     def loss(self, rows: Sequence[EncodedRow]) -> float:
         """Return the mean loss."""
-        parts = [part for _, part in self._parts(rows, lambda *_: [])]
-        return sum(total for total, _, _ in parts) / max(sum(units for _, units, _ in parts), 1)
+        parts = [part for _, part in self._parts(rows, self.task.loss)]
+        return sum(float(part.total) for part in parts) / max(sum(part.count for part in parts), 1)
 
     def _parts(
-        self, rows: Sequence[EncodedRow], predict: Callable[..., list[Output]]
-    ) -> Iterator[tuple[list[int], tuple[float, int, list[Output]]]]:
-        """Yield the numbers of rows computed together; their loss, its count and their outputs."""
+        self, rows: Sequence[EncodedRow], look: Callable[[Network, Tensor, FlatBatch], Seen]
+    ) -> Iterator[tuple[list[int], Seen]]:
+        """Yield the numbers of rows computed together, and what a look at their states says."""
         shared = self.network.shares
         order = sorted(range(len(rows)), key=lambda number: (len(rows[number]), number))
         by_length = [rows[number] for number in order]
@@ -98,12 +102,10 @@ class _Passes:
         parts = [[order[number] for number in cut] for cut in cuts]
 
         @torch.inference_mode()
-        def compute(numbers: list[int]) -> tuple[float, int, list[Output]]:
+        def compute(numbers: list[int]) -> Seen:
             asked = [rows[number] for number in numbers]
             batch = flatten(asked, self.network.device, shared=shared)
-            hidden = self.network(batch)
-            loss = self.task.loss(self.network, hidden, batch)
-            return float(loss.total), loss.count, predict(self.network, hidden, batch)
+            return look(self.network, self.network(batch), batch)
 
         yield from zip(parts, side_by_side(compute, parts, threads=self.threads), strict=True)
 

@@ -23,6 +23,7 @@ from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import ClassifyTask
 from loratory.tasks.classes import CLASS_METRICS, Tempered, class_baselines, class_prediction
+from loratory.tasks.task import Predicted
 from loratory.tasks.tokens import (
     beginning,
     longest,
@@ -102,10 +103,10 @@ class Classify(Tempered):
         """Return log p of each class, `[rows, classes]`."""
         return _logits(network, hidden, batch).log_softmax(-1)
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
-        """Return each row's class probabilities."""
-        probabilities: list[list[float]] = _logits(network, hidden, batch).softmax(-1).tolist()
-        return probabilities
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
+        """Return each row's class probabilities, and the loss."""
+        logits = _logits(network, hidden, batch)
+        return Predicted(logits.softmax(-1).tolist(), cross_entropy(logits, batch.targets))
 
     def prediction(self, row: Row, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return the most probable class of `row`; of equals, the first."""

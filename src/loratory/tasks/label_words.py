@@ -35,6 +35,7 @@ from loratory.tasks.classes import CLASS_METRICS, Tempered, class_baselines, cla
 from loratory.tasks.examples import Examples, SameForAll
 from loratory.tasks.prompt import Template, continuation, shared_length
 from loratory.tasks.shown import Prompts, left_out_notes, shown_ids
+from loratory.tasks.task import Predicted
 from loratory.tasks.tokens import beginning, longest, reserved_notes, without_token
 
 
@@ -128,21 +129,25 @@ class LabelWords(Tempered):
     def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
         """Return log p(word | prompt) of each class's word, `[rows, classes]`."""
         if self.at_once:
-            return self._log_p_of_words(network, hidden, batch)
+            log_p = network.logits(hidden[batch.read_at]).log_softmax(-1)
+            return log_p[:, self._first_tokens]
         tokens = network.token_scores(hidden[batch.read_at], batch.targets).log_p
         paths = torch.stack([path.sum() for path in tokens.split(batch.counts)])
         return paths.view(-1, len(self.words))
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
         """Return for each path the log-probability of each word, or of each of its word's tokens.
 
-        The former where all words are of one token and one path serves them all.
+        The former where all words are of one token and one path serves them all: then the batch
+        has a loss.
         """
         if self.at_once:
-            words: list[list[float]] = self._log_p_of_words(network, hidden, batch).tolist()
-            return words
+            log_p = network.logits(hidden[batch.read_at]).log_softmax(-1)
+            right = log_p.gather(1, batch.targets[:, None])[:, 0]
+            loss = negative_log_p(right, right >= log_p.amax(1), batch.counts)
+            return Predicted(log_p[:, self._first_tokens].tolist(), loss)
         tokens = network.token_scores(hidden[batch.read_at], batch.targets).log_p
-        return [part.tolist() for part in tokens.split(batch.counts)]
+        return Predicted([part.tolist() for part in tokens.split(batch.counts)], None)
 
     def prediction(self, row: Row, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return the class whose word scores best; of equals, the first."""
@@ -157,10 +162,9 @@ class LabelWords(Tempered):
         """Return the majority class's scores and those of TF-IDF with logistic regression."""
         return class_baselines(train, rows, self.labels)
 
-    def _log_p_of_words(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
-        """Return log p of each word that is one token, `[rows, words]`."""
-        found = network.logits(hidden[batch.read_at]).log_softmax(-1)
-        return found[:, [word[0] for word in self.words]]
+    @property
+    def _first_tokens(self) -> list[int]:
+        return [word[0] for word in self.words]
 
     def _scores(self, outputs: Sequence[Sequence[float]]) -> list[float]:
         """Return each word's score by the rule, from the outputs for all paths of a row."""

@@ -54,6 +54,7 @@ from loratory.recipe.schema import (
     SimpoLoss,
 )
 from loratory.tasks.pair_tokens import PairTokens, pair_tokens
+from loratory.tasks.task import Predicted
 from loratory.tasks.tokens import beginning, longest, over_length, reserved_notes
 
 _UNREAD = (float("nan"), float("nan"))
@@ -130,7 +131,15 @@ class Preference:
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the loss summed over pairs, beside their rewards and log-probabilities."""
+        return self._loss(self._said(network, hidden, batch))
+
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
+        """Return what network and reference say of each pair's answers, their lengths; the loss."""
         said = self._said(network, hidden, batch)
+        columns = [*said.policy, *said.reference, *said.tokens]
+        return Predicted(torch.stack(columns, dim=1).tolist(), self._loss(said))
+
+    def _loss(self, said: _Said) -> Loss:
         losses = self._losses(said)
         with torch.no_grad():
             chosen, rejected = self._rewards(said)
@@ -146,13 +155,6 @@ class Preference:
             }
             sums = {name: values.sum() for name, values in means.items()}
         return Loss(losses.sum(), len(losses), sums=sums)
-
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
-        """Return for each pair what network and reference say of its answers, and their lengths."""
-        said = self._said(network, hidden, batch)
-        columns = [*said.policy, *said.reference, *said.tokens]
-        found: list[list[float]] = torch.stack(columns, dim=1).tolist()
-        return found
 
     def prediction(self, row: PairRow, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return which answer the rewards prefer; neither, where they differ by rounding alone."""

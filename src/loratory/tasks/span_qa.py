@@ -32,7 +32,7 @@ from loratory.metrics.squad import Version
 from loratory.models.network import Network
 from loratory.recipe.schema import SpanQATask
 from loratory.tasks.questions import as_questions, right_texts
-from loratory.tasks.task import Scores
+from loratory.tasks.task import Predicted, Scores
 from loratory.tasks.tokens import beginning, longest, reserved_notes, token_ids
 from loratory.tasks.windows import END, START, Window, Windows, bare
 
@@ -123,29 +123,12 @@ class SpanQA:
 
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the mean of the start's and the end's cross-entropy, summed over the windows."""
-        total, count = hidden.new_zeros((), dtype=torch.float32), 0
-        each, hits, units = [], [], []
-        scores = _scores(network, hidden, batch)
-        targets = batch.targets.split(batch.counts)
-        for (start, end), bits in zip(scores, targets, strict=True):
-            starts, ends = (bits & START).bool(), (bits & END).bool()
-            # A window without a target has no part in the loss.
-            units.append(2 * int(starts.any()))
-            if units[-1]:
-                where = torch.stack([starts.int().argmax(), ends.int().argmax()])
-                both = torch.stack([start, end])
-                losses = F.cross_entropy(both, where, reduction="none")
-                total = total + losses.sum() / 2
-                count += 1
-                each.append(losses.detach())
-                hits.append(both.argmax(-1) == where)
-        rows = row_losses(torch.cat(each), torch.cat(hits), units) if each else None
-        return Loss(total, count, rows)
+        return _loss(_scores(network, hidden, batch), batch)
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[WindowSpans]:
-        """Return the best spans of each window, and its score for no answer."""
-        found = []
-        for start, end in _scores(network, hidden, batch):
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
+        """Return the best spans of each window, and its score for no answer; the loss."""
+        scores, found = _scores(network, hidden, batch), []
+        for start, end in scores:
             none = None
             if self.unanswerable:
                 none = float(start[-1] + end[-1])
@@ -154,7 +137,7 @@ class SpanQA:
                 start, end, longest=self.section.max_answer_tokens, most=self.section.n_best
             )
             found.append(WindowSpans(tuple(spans), none))
-        return found
+        return Predicted(found, _loss(scores, batch))
 
     def prediction(self, row: QuestionRow, outputs: Sequence[WindowSpans]) -> Prediction:
         """Return the best span of all windows, and the probability of each candidate."""
@@ -236,6 +219,26 @@ def _best_span(prediction: Prediction) -> str:
     """Return the likeliest answer of a line, whatever the probability that there is none."""
     spans = {text: score for text, score in prediction.scores.items() if text != NO_ANSWER}
     return max(spans, key=spans.__getitem__, default=NO_ANSWER)
+
+
+def _loss(scores: Sequence[tuple[Tensor, Tensor]], batch: FlatBatch) -> Loss:
+    total, count = torch.zeros((), device=batch.targets.device), 0
+    each, hits, units = [], [], []
+    targets = batch.targets.split(batch.counts)
+    for (start, end), bits in zip(scores, targets, strict=True):
+        starts, ends = (bits & START).bool(), (bits & END).bool()
+        # A window without a target has no part in the loss.
+        units.append(2 * int(starts.any()))
+        if units[-1]:
+            where = torch.stack([starts.int().argmax(), ends.int().argmax()])
+            both = torch.stack([start, end])
+            losses = F.cross_entropy(both, where, reduction="none")
+            total = total + losses.sum() / 2
+            count += 1
+            each.append(losses.detach())
+            hits.append(both.argmax(-1) == where)
+    rows = row_losses(torch.cat(each), torch.cat(hits), units) if each else None
+    return Loss(total, count, rows)
 
 
 def _scores(network: Network, hidden: Tensor, batch: FlatBatch) -> list[tuple[Tensor, Tensor]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -62,6 +62,16 @@ class Objective(Protocol):
         """Return the batch's loss as a sum and a count."""
 
 
+class Predicted(NamedTuple):
+    """What one look at a batch says; the vocabulary, where it is read, is read once for both."""
+
+    outputs: Sequence[Output]
+    """Of each encoded row."""
+
+    loss: Loss | None
+    """As the task's `loss`; None where what is asked is more than the right answers."""
+
+
 class Task(Protocol):
     """What a row means, what is predicted, how it is scored. Rows are those of the data.
 
@@ -93,8 +103,8 @@ class Task(Protocol):
     def loss(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Loss:
         """Return the batch's loss as a sum and a count."""
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[Output]:
-        """Return the output for each encoded row of the batch."""
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
+        """Return the output for each encoded row of the batch, and its loss."""
 
     def prediction(self, row: Any, outputs: Sequence[Output]) -> Prediction:
         """Return the prediction line of `row` from the outputs for all it was asked."""

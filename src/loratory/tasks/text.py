@@ -22,7 +22,7 @@ from loratory.metrics.language import evaluate_language
 from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import TextTask
-from loratory.tasks.task import Scores
+from loratory.tasks.task import Predicted, Scores
 from loratory.tasks.tokens import beginning, longest, reserved_notes, token_ids, without_token
 
 _PIECE = 512
@@ -74,10 +74,12 @@ class PlainText:
         scores = network.token_scores(hidden[batch.read_at], batch.targets)
         return negative_log_p(*scores, batch.counts)
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[list[float]]:
-        """Return for each piece its nats and how many tokens they are of."""
-        nats = -network.token_scores(hidden[batch.read_at], batch.targets).log_p
-        return [[float(part.double().sum()), float(len(part))] for part in nats.split(batch.counts)]
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
+        """Return for each piece its nats and how many tokens they are of, and the loss."""
+        scores = network.token_scores(hidden[batch.read_at], batch.targets)
+        parts = (-scores.log_p).split(batch.counts)
+        nats = [[float(part.double().sum()), float(len(part))] for part in parts]
+        return Predicted(nats, negative_log_p(*scores, batch.counts))
 
     def prediction(self, row: TextRow, outputs: Sequence[Sequence[float]]) -> Prediction:
         """Return the text's nats, tokens and bytes."""

@@ -24,7 +24,7 @@ from loratory.models.network import Network
 from loratory.recipe.schema import WordProblemTask, WrittenQATask
 from loratory.tasks.examples import Examples, SameForAll
 from loratory.tasks.shown import Prompt, Prompts, left_out_notes, shown_ids
-from loratory.tasks.task import Output, Writing, Written
+from loratory.tasks.task import Predicted, Writing, Written
 from loratory.tasks.tokens import beginning, longest, token_ids
 
 CUT = "cut"
@@ -142,7 +142,7 @@ class WrittenAnswers(ABC):
         scores = network.token_scores(hidden[batch.read_at], batch.targets)
         return negative_log_p(*scores, batch.counts)
 
-    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> list[Output]:
+    def predict(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Predicted:
         """Answers are written, not read off one pass."""
         del network, hidden, batch
         raise TypeError("a written answer comes from `writing`")
