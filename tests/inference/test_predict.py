@@ -89,8 +89,8 @@ def test_progress_is_told_in_pieces(tuned, rows):
 
 
 SECTIONS = {
-    "one token each": LabelWordsTask(labels=("no", "yes"), words=("a", "b")),
-    "calibrated": LabelWordsTask(labels=("no", "yes"), words=("a", "b"), score="calibrated"),
+    "one token each": LabelWordsTask(labels=("no", "yes"), words=("a", "no")),
+    "calibrated": LabelWordsTask(labels=("no", "yes"), words=("a", "no"), score="calibrated"),
     "long words": LabelWordsTask(labels=("no", "yes"), words=("rather dull", "quite lovely")),
     "text": TextTask(max_length=8),
     "written": WrittenQATask(decoding=Decoding(max_new_tokens=4)),
@@ -120,6 +120,7 @@ def test_the_loss_is_that_over_what_is_learned(gpt2_folder, name):
     with torch.no_grad():
         batch = flatten(encoding.rows)
         loss = task.loss(base.network, base.network(batch), batch)
+    assert encoding.asked_loss == (name in {"one token each", "text"})
     answers = answer_rows(base.network, task, encoding, tokens_at_once=60)
     assert answers.loss == pytest.approx(float(loss.total) / loss.count, rel=1e-5)
     assert len(answers.outputs) == 7

@@ -68,8 +68,7 @@ def generate(
     texts is written. An empty prompt is a text from its beginning, if a run learned where texts
     begin (task.bos).
     """
-    if samples is not None and samples < 1:
-        raise out_of_range("--samples", samples, "a whole number >= 1")
+    _check_numbers(seed, samples)
     if samples is not None and as_json:
         raise ConfigError(
             "CFG-USAGE",
@@ -78,7 +77,6 @@ def generate(
             fix="leave out --json: each sample is a line of JSON",
         )
     decoding = _decoding(options, draws=samples is not None)
-    _check_seed(seed)
     text = _standard_input() if prompt == "-" else prompt
 
     from loratory.inference.generate_text import load_writer
@@ -87,25 +85,27 @@ def generate(
     if samples is not None:
         _print_samples(writer, text, decoding, seed=seed, samples=samples)
         return
-    started = time.perf_counter()
     if as_json:
-        written = writer.write(text, decoding, seed=seed)
-        seconds = time.perf_counter() - started
-        print_json(
-            {
-                "prompt": text,
-                "text": written.text,
-                "tokens": written.tokens,
-                "cut": written.cut,
-                "seconds": round(seconds, 3),
-                "tokens_per_second": round(written.tokens / seconds, 2),
-            }
-        )
+        print_json(_as_object(writer, text, decoding, seed=seed))
         return
     for piece in writer.stream(text, decoding, seed=seed):
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
+
+
+def _as_object(writer: "Writer", prompt: str, decoding: Decoding, *, seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    written = writer.write(prompt, decoding, seed=seed)
+    seconds = time.perf_counter() - started
+    return {
+        "prompt": prompt,
+        "text": written.text,
+        "tokens": written.tokens,
+        "cut": written.cut,
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(written.tokens / seconds, 2),
+    }
 
 
 def _print_samples(
@@ -146,7 +146,9 @@ def _decoding(options: dict[str, Any], *, draws: bool) -> Decoding:
         raise out_of_range(_flag(name), fault["input"], known.expected) from None
 
 
-def _check_seed(seed: int) -> None:
+def _check_numbers(seed: int, samples: int | None) -> None:
+    if samples is not None and samples < 1:
+        raise out_of_range("--samples", samples, "a whole number >= 1")
     known = keys_of_schema(Recipe.model_json_schema())["seed",][0]
     if not 0 <= seed < 2**32:
         raise out_of_range("--seed", seed, known.expected)
