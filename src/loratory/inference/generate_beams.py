@@ -12,7 +12,7 @@ from torch import Tensor
 
 from loratory.inference.decoding import Repetition
 from loratory.inference.generate_tokens import Draft, log_probabilities_of
-from loratory.models.growing_texts import GrowingTexts
+from loratory.models.past import GrowingTexts
 from loratory.tasks.task import Writing
 
 Following = list[tuple[int, float, float]]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from loratory.errors import NumericsError
 from loratory.inference.decoding import Repetition, drawn, keep_top_k, keep_top_p
-from loratory.models.growing_texts import GrowingTexts
+from loratory.models.past import GrowingTexts
 from loratory.recipe.schema import Decoding
 from loratory.recipe.streams import stream_seed
 from loratory.tasks.task import Writing, Written

@@ -11,8 +11,9 @@ from typing import Any, Literal, assert_never, cast, get_args
 
 import torch
 from pydantic import TypeAdapter, ValidationError
+from torch import nn
 
-from loratory.errors import RunError
+from loratory.errors import ModelError, RunError
 from loratory.inference.shown import read_shown
 from loratory.inference.tuned import Tuned, load_run
 from loratory.methods.none import Nothing
@@ -22,7 +23,8 @@ from loratory.methods.transformers_folder import stock_name
 from loratory.models.executorch_network import load_executorch
 from loratory.models.gguf_network import load_gguf
 from loratory.models.load import Base
-from loratory.models.onnx_network import load_onnx, pass_on
+from loratory.models.network import Network
+from loratory.models.onnx_network import load_onnx
 from loratory.recipe.load import load_recipe
 from loratory.recipe.quantization import QuantizationSection
 from loratory.runs.folder import RunFolder
@@ -122,9 +124,29 @@ def _scoring(folder: RunFolder, load: Callable[[Path, str], Base]) -> Tuned:
     task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
     task.attach(network, torch.Generator())
     for head in task.heads:
-        pass_on(network, head)
+        _pass_on(network, head, at=folder.path)
     network.requires_grad_(requires_grad=False).eval()
     return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+
+
+def _pass_on(network: Network, head: str, *, at: Path) -> None:
+    """Let the head return what it is given.
+
+    Raises:
+        ModelError: the file computes scores of another number (MODEL-FORMAT).
+    """
+    layer = network.get_submodule(head)
+    assert isinstance(layer, nn.Linear)
+    if layer.in_features != layer.out_features:
+        raise ModelError(
+            "MODEL-FORMAT",
+            "the file's scores are not one for each that the task reads",
+            at=str(at),
+            got=layer.in_features,
+            expected=f"{layer.out_features}",
+            fix="export the run again",
+        )
+    nn.init.eye_(layer.weight)
 
 
 def _gguf(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:

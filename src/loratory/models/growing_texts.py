@@ -1,12 +1,11 @@
 """Texts that grow by one token at a time, and what may follow each of them.
 
 Where the network keeps what it has read, a new token costs one token; elsewhere every text is read
-anew each time. The scores are the same. A network in an ONNX file keeps it in ways of its own.
+anew each time. The scores are the same.
 """
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,32 +15,16 @@ from loratory.batching.plan import split_by_tokens
 from loratory.batching.rows import EncodedRow
 from loratory.batching.tree import Tokens, common_length
 from loratory.models.network import Network
-from loratory.models.onnx_network import OnnxBackbone
-from loratory.models.onnx_texts import OnnxTexts
-from loratory.models.past import Past
+from loratory.models.past import GrowingTexts, Past
 from loratory.models.reading import of_texts
-
-
-class GrowingTexts(Protocol):
-    """A few texts, and the network that reads on in them."""
-
-    def add(self, texts: Sequence[Sequence[int]]) -> Tensor:
-        """Begin further texts; return the scores of their next tokens, `[texts, vocabulary]`."""
-
-    def grow(self, tokens: Sequence[int]) -> Tensor:
-        """Add a token to each text; return the scores of the next, `[texts, vocabulary]`."""
-
-    def select(self, texts: Sequence[int]) -> None:
-        """Keep `texts`, in this order; one that is named twice goes on twice."""
 
 
 def growing_texts(
     network: Network, *, tokens_at_once: int, texts: int = 1, tokens: int = 1
 ) -> GrowingTexts:
     """Return no text yet; `texts` of so many `tokens` are made room for, and more will fit."""
-    backbone = network.get_submodule(network.prefix)
-    if isinstance(backbone, OnnxBackbone) and backbone.before:
-        return OnnxTexts(backbone.session, backbone.before, tokens_at_once)
+    if network.growing is not None:
+        return network.growing(tokens_at_once)
     if network.keeps_past:
         past = Past(network.device, texts=texts, tokens=tokens)
         return KeptTexts(network, past, tokens_at_once)

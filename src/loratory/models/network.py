@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from loratory.batching.flat import FlatBatch
 from loratory.models.attention import texts_at
 from loratory.models.last_block import read_few
-from loratory.models.past import Past
+from loratory.models.past import GrowingTexts, Past
 from loratory.models.product import frozen_linear
 from loratory.models.reading import (
     embed,
@@ -55,6 +55,10 @@ class Network(nn.Module):
 
         self.virtual: Prompt | Prefix | None = None
         """What stands before every text, where a method put something there."""
+
+        self.growing: Callable[[int], GrowingTexts] | None = None
+        """Makes texts that grow in a way of the backbone's own, of so many tokens at once; None: as
+        any others."""
 
         self.kept: Callable[[FlatBatch], Tensor | None] | None = None
         """Reads batches of which some work is done already, as `forward` does; None: any other."""

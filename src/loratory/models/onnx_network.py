@@ -8,6 +8,7 @@ To a task these scores are the hidden state, which its heads pass on as it is. A
 to write is given keys and values too, and returns them: see `onnx_texts.py`.
 """
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from loratory.models.checks import check_settings
 from loratory.models.load import Base, read_config, read_tokenizer
 from loratory.models.network import Network, positions_of
 from loratory.models.onnx_file import open_session
-from loratory.models.onnx_texts import Numbers
+from loratory.models.onnx_texts import Numbers, OnnxTexts
 from loratory.models.source import BaseSource
 
 FILE = "model.onnx"
@@ -88,6 +89,8 @@ def load_onnx(folder: Path, sha256: str) -> Base:
     )
     network = Network(OnnxBackbone(session, read, before), flat=False)
     network.add_language_head("lm_head", nn.Identity())
+    if before:
+        network.growing = partial(OnnxTexts, session, before)
     return Base(source, network, tokenizer, sha256)
 
 
@@ -117,23 +120,3 @@ def _sizes(before: dict[str, Numbers]) -> dict[str, int]:
         return {}
     layers, heads, width = len(before) // 2, key.shape[1], key.shape[3]
     return {"num_hidden_layers": layers, "num_key_value_heads": heads, "head_dim": width}
-
-
-def pass_on(network: Network, head: str) -> None:
-    """Let the head return what it is given.
-
-    Raises:
-        ModelError: the file computes scores of another number (MODEL-FORMAT).
-    """
-    layer = network.get_submodule(head)
-    assert isinstance(layer, nn.Linear)
-    if layer.in_features != layer.out_features:
-        raise ModelError(
-            "MODEL-FORMAT",
-            "the file's scores are not one for each that the task reads",
-            at=FILE,
-            got=layer.in_features,
-            expected=f"{layer.out_features}",
-            fix="export the run again",
-        )
-    nn.init.eye_(layer.weight)

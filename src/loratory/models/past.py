@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +20,19 @@ from loratory.models.attention import Scores, Texts, attending
 from loratory.models.tree_attention import Branches
 
 _BLOCK = 64
+
+
+class GrowingTexts(Protocol):
+    """A few texts, and the network that reads on in them."""
+
+    def add(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """Begin further texts; return the scores of their next tokens, `[texts, vocabulary]`."""
+
+    def grow(self, tokens: Sequence[int]) -> Tensor:
+        """Add a token to each text; return the scores of the next, `[texts, vocabulary]`."""
+
+    def select(self, texts: Sequence[int]) -> None:
+        """Keep `texts`, in this order; one that is named twice goes on twice."""
 
 
 class Past:
