@@ -73,6 +73,14 @@ def test_with_one_epoch_only_rows_that_are_looked_at_again_are_kept(kept_of):
     assert tuned.base.network.kept.places.of_text.keys() == {row.tokens for row in rows}
 
 
+def test_the_disk_keeps_what_this_run_reads_once_for_later_ones(kept_of):
+    once = {"training__epochs": 1, "training__evaluate_every": "epoch"}
+    where, _, given, tuned = kept_of(training__frozen_states="disk", **once)
+    read = [row for encoding in given.encodings.values() for row in encoding.rows]
+    assert where == "disk"
+    assert tuned.base.network.kept.places.of_text.keys() == {row.tokens for row in read}
+
+
 @pytest.mark.parametrize(
     "changed",
     [

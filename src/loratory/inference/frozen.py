@@ -81,18 +81,19 @@ class Frozen:
 
     @cached_property
     def _rows(self) -> list[EncodedRow]:
-        """The rows that the run reads more than once."""
+        """The rows that are read more than once: by this run, or off the disk by later ones."""
         training, rows = self.tuned.recipe.training, list[EncodedRow]()
         if not trained_parameters(self.tuned.base.network):
             return rows
+        often = 1 if training.frozen_states == "disk" else 2
         untuned = int(training.score_untuned)
         per_epoch = steps_per_epoch(len(self.encodings["train"].rows), training.batch_size)
         every = per_epoch if training.evaluate_every == "epoch" else training.evaluate_every
         looks = -(-training.epochs * per_epoch // max(every, 1))
-        if training.epochs > 1:
+        if training.epochs >= often:
             rows += self.encodings["train"].rows
         for split, times in (("validation", looks + untuned), ("test", 1 + untuned)):
-            if times > 1 and split in self.encodings:
+            if times >= often and split in self.encodings:
                 rows += _read_whole(
                     self.encodings[split], writes=self.tuned.task.writing is not None
                 )
