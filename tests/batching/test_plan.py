@@ -66,15 +66,15 @@ def test_a_step_is_known_without_the_steps_before_it():
 LENGTHS = st.lists(st.integers(1, 40), max_size=40)
 
 
-@given(lengths=LENGTHS, most=st.integers(1, 60))
-def test_parts_cover_all_rows_in_order(lengths, most):
-    numbers = [n for part in split_by_tokens(lengths, most) for n in range(len(lengths))[part]]
-    assert numbers == list(range(len(lengths)))
+@given(lengths=LENGTHS, most=st.integers(1, 60), multiple=st.integers(1, 5))
+def test_parts_cover_all_rows_in_order(lengths, most, multiple):
+    parts = split_by_tokens(lengths, most, multiple=multiple)
+    assert [n for part in parts for n in range(len(lengths))[part]] == list(range(len(lengths)))
 
 
-@given(lengths=LENGTHS, most=st.integers(1, 60))
-def test_only_a_single_row_may_be_above_the_budget(lengths, most):
-    for part in split_by_tokens(lengths, most):
+@given(lengths=LENGTHS, most=st.integers(1, 60), multiple=st.integers(1, 5))
+def test_only_a_single_row_may_be_above_the_budget(lengths, most, multiple):
+    for part in split_by_tokens(lengths, most, multiple=multiple):
         assert sum(lengths[part]) <= most or len(lengths[part]) == 1
 
 
@@ -91,6 +91,12 @@ def test_parts_are_hardly_more_than_when_each_is_filled_to_the_brim(lengths, mos
 def test_parts_are_about_equally_long_and_leave_no_short_remainder():
     parts = list(split_by_tokens([10] * 26, 100))
     assert [part.stop - part.start for part in parts] == [9, 9, 8]
+
+
+def test_so_many_processors_have_equally_many_parts():
+    parts = list(split_by_tokens([10] * 26, 100, multiple=4))
+    assert [part.stop - part.start for part in parts] == [7, 6, 7, 6]
+    assert len(list(split_by_tokens([10] * 100, 100, multiple=4))) == 12
 
 
 GROUPS = st.lists(st.integers(0, 6), max_size=40).map(tuple)

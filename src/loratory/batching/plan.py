@@ -52,14 +52,18 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return -(-rows // batch_size)
 
 
-def micro_batches(rows: Sequence[EncodedRow], most: int, *, shared: bool) -> list[list[int]]:
+def micro_batches(
+    rows: Sequence[EncodedRow], most: int, *, shared: bool, multiple: int = 1
+) -> list[list[int]]:
     """Cut rows into parts of at most `most` tokens to compute; return each part's row numbers.
 
-    Where beginnings are `shared`, rows that begin alike stand side by side.
+    Where beginnings are `shared`, rows that begin alike stand side by side. `multiple`: as
+    `split_by_tokens`.
     """
     lengths = list(map(len, rows))
     if not shared:
-        return [list(range(len(rows)))[part] for part in split_by_tokens(lengths, most)]
+        cuts = split_by_tokens(lengths, most, multiple=multiple)
+        return [list(range(len(rows)))[part] for part in cuts]
     texts = [row.tokens for row in rows]
     order = sorted(range(len(rows)), key=texts.__getitem__)
     sorted_texts = [texts[number] for number in order]
@@ -68,31 +72,34 @@ def micro_batches(rows: Sequence[EncodedRow], most: int, *, shared: bool) -> lis
         for one, other in zip([(), *sorted_texts], sorted_texts, strict=False)
     ]
     sorted_lengths = [lengths[number] for number in order]
-    return [order[part] for part in split_by_tokens(sorted_lengths, most, common)]
+    cuts = split_by_tokens(sorted_lengths, most, common, multiple=multiple)
+    return [order[part] for part in cuts]
 
 
 def split_by_tokens(
-    lengths: Sequence[int], most: int, common: Sequence[int] = ()
+    lengths: Sequence[int], most: int, common: Sequence[int] = (), *, multiple: int = 1
 ) -> Iterator[slice]:
     """Cut rows of these `lengths` into runs of at most `most` tokens; a longer row stands alone.
 
     `common` are the tokens that each row has in common with the one before it, which count once in
     a run. A cut between rows that have most of their tokens in common would compute these again, so
     a run may become several times as long before one is made. The runs are about equally long: a
-    short remainder would cost almost as much as a full one.
+    short remainder would cost almost as much as a full one. Where so many processors each compute
+    runs of their own, that there are a `multiple` of runs lets none wait for the last one.
     """
     further = [
         length - same for length, same in zip(lengths, common or [0] * len(lengths), strict=True)
     ]
     total = sum(further)
-    runs = max(1, math.ceil(total / most))
-    # Half a longest row above the mean, so that rounding to whole rows makes no further run.
-    fair = min(most, math.ceil(total / runs) + max(further, default=0) // 2)
+    runs = max(1, multiple * math.ceil(total / (most * multiple)))
     start, tokens = 0, 0
     for index, length in enumerate(lengths):
+        # The mean of what is left, to the nearest row, so that rounding makes no further run.
+        fair = min(most, (total / runs) + further[index] / 2)
         alike = 2 * further[index] < length
         if index > start and tokens + further[index] > (_ALIKE * most if alike else fair):
             yield slice(start, index)
+            total, runs = total - sum(further[start:index]), max(1, runs - 1)
             start, tokens = index, 0
         tokens += further[index] if index > start else length
     if start < len(lengths):

@@ -15,6 +15,10 @@ from loratory.inference.side_by_side import side_by_side
 from loratory.models.network import Network
 from loratory.tasks.task import Output, Task, Writing
 
+# Parts are cut for as many processors, however many there are: what is computed together has a part
+# in the last digits of what comes out.
+_SIDES = 4
+
 Watch = Callable[[int], None]
 Seen = TypeVar("Seen")
 
@@ -98,7 +102,8 @@ class _Passes:
         shared = self.network.shares
         order = sorted(range(len(rows)), key=lambda number: (len(rows[number]), number))
         by_length = [rows[number] for number in order]
-        cuts = micro_batches(by_length, self.tokens_at_once, shared=shared)
+        multiple = _SIDES if self.network.device.type == "cpu" else 1
+        cuts = micro_batches(by_length, self.tokens_at_once, shared=shared, multiple=multiple)
         parts = [[order[number] for number in cut] for cut in cuts]
 
         @torch.inference_mode()
