@@ -64,7 +64,7 @@ def test_texts_are_those_of_transformers(base_folder, beams, ends, penalty):
 class Table(nn.Module):
     """Scores of the next token by the last one, drawn once: all there is to a tiny language."""
 
-    prefix, keeps_past, positions, device = "", False, 99, torch.device("cpu")
+    growing, keeps_past, positions, device = None, False, 99, torch.device("cpu")
     config = SimpleNamespace(num_hidden_layers=1, num_attention_heads=1, hidden_size=1)
 
     def __init__(self, seed, vocabulary):
