@@ -36,7 +36,7 @@ from loratory.runs.json_files import write_json
 from loratory.tasks.task import Writing, Written
 from loratory.tasks.tokens import beginning, token_ids
 
-BETAS = (0.03, 0.1, 0.3, 1.0)
+BETAS = (0.03, 0.1, 0.3, 1.0, 3.0)
 POSITIVE_EPOCHS = (1, 3)
 _SEED = 0
 
