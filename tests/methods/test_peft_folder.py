@@ -140,7 +140,11 @@ def test_an_update_of_another_variant_is_refused(ours, settings, other, tmp_path
 
 def test_settings_that_say_the_same_in_another_way_are_the_same(saved, ours):
     set_config(saved, r=8.0, lora_alpha=16, rank_pattern={}, use_dora=False, peft_version="0.99")
-    ours.load(ours.base(), saved)
+    base, expected = ours.base(), trained_parameters(ours.stirred().network)
+    ours.load(base, saved)
+    found = trained_parameters(base.network)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "7", "[1]", '"text"', "[" * 100_000], ids=repr)
