@@ -1,8 +1,8 @@
 """Preference pairs: DPO with LoRA on prompts of 20 tokens and answers of 25, beside TRL with PEFT.
 
-Rows are made up, of whole tokens, so that both sides read the same ones. Loratory reads a prompt
-once for both answers and asks the reference once before training; TRL reads each answer with its
-prompt, and the reference in every step.
+Rows are made up, of whole tokens, so that both sides read the same ones, for as many epochs as the
+recipe has. Loratory reads a prompt once for both answers and asks the reference once before
+training; TRL reads each answer with its prompt, and the reference in every step.
 """
 
 import json
@@ -32,7 +32,6 @@ def prepare(folder: Path, options: Options) -> Work:
             "method.kind": "lora",
             "method.r": 8,
             "method.lora_alpha": 16,
-            "training.epochs": 1,
             "training.batch_size": 8,
         },
     )
