@@ -2,8 +2,8 @@
 
     python -m benchmarks.prompting_table [--data FOLDER] [--seeds 3] [training.device=cuda …]
 
-Runs what is missing, one job after the other, keeps the summaries in docs/runs/prompting, and
-writes the tables into docs/prompting.md. `--table` writes them alone.
+Runs what is missing, one job after the other, and keeps the summaries in docs/runs/prompting.
+`python -m benchmarks.results` makes tables of them.
 """
 
 import argparse
@@ -18,14 +18,17 @@ from benchmarks.keep import KEPT, train_and_keep
 from loratory.runs.json_files import read_json
 
 FOLDER = KEPT / "prompting"
-PAGE = KEPT.parent / "prompting.md"
 REVIEWS, PROBLEMS = "rotten_tomatoes", "word_problems"
 _TITLES = {REVIEWS: "Film reviews", PROBLEMS: "Word problems"}
 _HEADINGS = (
     *("", "examples", "accuracy", "each seed [95 % interval]", "no number", "cut"),
     *("seconds to tune", "seconds to answer"),
 )
-_BETWEEN = re.compile(r"(<!-- tables -->\n).*(<!-- end of tables -->)", re.DOTALL)
+_ABOUT = """\
+Prompting and tuning on the same rows, by `python -m benchmarks.prompting_table`. Seeds draw the
+examples, or start the tuning; where the seed changes nothing there is one run. How it is prompted:
+[prompting.md](prompting.md).
+"""
 
 
 class Case(NamedTuple):
@@ -101,11 +104,10 @@ def tables(folder: Path = FOLDER) -> str:
     return "\n".join(parts)
 
 
-def write_tables(page: Path = PAGE, folder: Path = FOLDER) -> None:
-    """Put the tables into the page, between their marks."""
-    text = page.read_text(encoding="utf-8")
+def section(folder: Path = FOLDER) -> str:
+    """Return the page's section about the runs whose summaries are in `folder`, "" of none."""
     found = tables(folder)
-    page.write_text(_BETWEEN.sub(lambda marks: f"{marks[1]}{found}{marks[2]}", text), "utf-8")
+    return f"## Prompting beside tuning\n\n{_ABOUT}\n{found}" if found else ""
 
 
 def _what(folder: Path, data: str) -> str:
@@ -156,19 +158,17 @@ def _seed(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Run what is missing, then write the tables."""
+    """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as of loratory train")
     parser.add_argument("--data", type=Path, help="folder of the authors' files; else the wheel")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--table", action="store_true", help="run nothing")
     given = parser.parse_args()
-    for job in () if given.table else jobs(given.seeds):
+    for job in jobs(given.seeds):
         if not (FOLDER / f"{job.name}.json").exists():
             sys.stdout.write(f"{job.name}\n")
             sys.stdout.flush()
             run(job, given.data, given.settings)
-    write_tables()
 
 
 if __name__ == "__main__":

@@ -12,13 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks import ladder
+from benchmarks.certificates import section as certificates_section
 from benchmarks.equal_footing import tables
 from benchmarks.film_reviews_page import section as film_reviews
 from benchmarks.int8_accuracy import section as int8_section
 from benchmarks.keep import KEPT
+from benchmarks.prompting_table import section as prompting_section
+from benchmarks.published import PUBLISHED
 from benchmarks.student import section as student_section
 from benchmarks.sweeps import tables as sweep_tables
 from loratory.runs.json_files import read_json
@@ -36,44 +39,6 @@ SHOWN = {
 }
 """The metrics of each task that the page shows, of those that a run has."""
 
-
-class Published(NamedTuple):
-    """A figure that others published, and what is different about it."""
-
-    metric: str
-    value: float
-    differs: str
-
-
-_FULL_TUNING = "plain fine-tuning without LoRA, on all training questions, full development set"
-_SQUAD = (Published("exact_match", 0.6840, _FULL_TUNING), Published("f1", 0.7887, _FULL_TUNING))
-_REVIEWS = (
-    Published("accuracy", 0.8836, "GPT-2 with LoRA, the best of all settings that were tried"),
-    Published("accuracy", 0.105, "untuned, and by a scoring of its own"),
-)
-PUBLISHED: dict[str, tuple[Published, ...]] = {
-    "squad-gpt2-r32": _SQUAD,
-    "squad-gpt2-r8": _SQUAD,
-    "squad_v2-gpt2": (
-        Published("exact_match", 0.5007, "always no answer, full development set"),
-        Published("f1", 0.5007, "always no answer, full development set"),
-    ),
-    "squad_v2-written-gpt2": (
-        Published("bleu_1", 13.89, "GPT-2 with LoRA; how BLEU-1 was computed is not known"),
-    ),
-    "query_wellformedness-gpt2": (
-        Published("accuracy", 0.6115, "the majority class, development rows"),
-        Published("accuracy", 0.839, "syntax-aware BERT, test rows"),
-    ),
-    "rotten_tomatoes-r16-alpha64": _REVIEWS,
-    "rotten_tomatoes-r16-alpha256": _REVIEWS,
-    "rotten_tomatoes-r128": _REVIEWS,
-    "rotten_tomatoes-r196": _REVIEWS,
-    "rotten_tomatoes-full": _REVIEWS,
-    "cola-gpt2": (Published("accuracy", 0.797, "GPT-2, all training sentences"),),
-    "cola-gpt2-medium": (Published("accuracy", 0.829, "GPT-2 medium, all training sentences"),),
-}
-"""By the name of the recipe that repeats the experiment."""
 
 _INTRODUCTION = """\
 # Results
@@ -204,7 +169,14 @@ def page(runs: Sequence[KeptRun]) -> str:
         f"## What to ship\n\n{_LADDER}": ladder.tables(),
     }
     parts += [f"{about}\n{found}" for about, found in tabled.items() if found]
-    parts += filter(None, (int8_section(), film_reviews(), student_section()))
+    sections = (
+        int8_section(),
+        film_reviews(),
+        prompting_section(),
+        student_section(),
+        certificates_section(),
+    )
+    parts += filter(None, sections)
     return "\n".join(parts)
 
 

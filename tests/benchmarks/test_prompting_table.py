@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.prompting_table import CASES, PAGE, PROBLEMS, REVIEWS, jobs, tables, write_tables
+from benchmarks.prompting_table import CASES, PROBLEMS, REVIEWS, jobs, section, tables
 from loratory.recipe.load import load_recipe
 
 
@@ -74,12 +74,6 @@ def test_a_table_has_a_row_for_each_case_that_was_run(kept):
     assert "tiny, 2,000 training rows, scored on 200 test rows; small, float32." in lines
 
 
-def test_the_tables_go_between_their_marks_and_nothing_else_changes(kept, tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    write_tables(page, kept)
-    once = page.read_text(encoding="utf-8")
-    assert "| 8 by seed | 8 |" in once
-    write_tables(page, kept)
-    assert page.read_text(encoding="utf-8") == once
-    assert once.startswith(PAGE.read_text(encoding="utf-8").split("<!-- tables -->")[0])
+def test_without_runs_there_is_no_section(kept, tmp_path):
+    assert section(kept).startswith("## Prompting beside tuning")
+    assert section(tmp_path / "none") == ""
