@@ -141,6 +141,13 @@ def test_resuming_a_finished_run_returns_its_result_and_changes_nothing(film_run
     assert before.items() <= stamps().items()
 
 
+def test_a_run_that_was_killed_before_its_report_gets_it(film_run, tmp_path):
+    run = shutil.copytree(film_run, tmp_path / "run")
+    (run / "report.html").unlink()
+    assert pipeline.resume(run).result == result_of(film_run)
+    assert "negative" in (run / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "name"),
     [

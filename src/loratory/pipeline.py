@@ -122,16 +122,22 @@ def resume(
 ) -> Run:
     """Go on with a run from its last checkpoint, bit for bit; a finished one is returned as it is.
 
+    What a kill has kept from one at its very end, the report above all, is made up for.
+
     Raises:
         RunError: RUN-MISMATCH, when settings, data or base are not what the run began with.
         LoratoryError, RunInterruptedError: as `train`.
     """
     folder = RunFolder.open(path)
     with folder.owned():
-        if folder.result.is_file():
+        if folder.result.is_file() and folder.report.is_file():
             return Run(folder.path, read_json(folder.result))
-        before = read_json(folder.environment)
         recipe = load_recipe(folder.recipe)
+        if folder.result.is_file():
+            mirrors = Mirrors(recipe.track, folder)
+            mirrors.begin()
+            return _closed(folder, mirrors, watch)
+        before = read_json(folder.environment)
         require_same(before["settings"], settings(recipe), at=str(folder.recipe))
         training = recipe.training.model_copy(update=before["compute"])
         recipe = recipe.model_copy(update={"training": training})
@@ -215,23 +221,21 @@ def _run(
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
     network.kept = None
     network.to("meta")
-    result = _accounted(tuned, given, folder, state)
-    for problem in mirrors.finish(result):
-        watch("warning", {"message": problem})
-    return Run(folder.path, read_json(folder.result))
-
-
-def _accounted(
-    tuned: Tuned, given: RunInput, folder: RunFolder, state: TrainState
-) -> dict[str, Any]:
-    """Write what a run leaves once it has come to its end; return its result."""
-    from loratory.report.write import write_report  # the plots' library, once training is over
-
     result = run_result(tuned, given, folder, state, read_events(folder.log))
     keep_examples(given, folder)
     write_json(folder.result, result)
+    return _closed(folder, mirrors, watch)
+
+
+def _closed(folder: RunFolder, mirrors: Mirrors, watch: Watch) -> Run:
+    """Tell the mirrors the result and write the report: it is last, so that it stands for all."""
+    from loratory.report.write import write_report  # the plots' library, once training is over
+
+    run = Run(folder.path, read_json(folder.result))
+    for problem in mirrors.finish(run.result):
+        watch("warning", {"message": problem})
     write_report(folder.path)
-    return result
+    return run
 
 
 def _keep_best(tuned: Tuned, folder: RunFolder) -> None:

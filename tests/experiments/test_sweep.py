@@ -8,8 +8,10 @@ import pytest
 from loratory import pipeline
 from loratory.errors import ConfigError, DataError, RunError
 from loratory.experiments.sweep import Effort, resume, sweep
+from loratory.experiments.study import planned_of
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Sweep
+from loratory.inference.materials import Materials
 from loratory.recipe.load import load_recipe
 from loratory.runs.log import read_events
 
@@ -70,6 +72,16 @@ def test_a_lost_journal_is_made_anew_from_the_runs(film_sweep, tmp_path):
     ]
     logs = [*(tmp_path / "copy").glob("trials/*/log.jsonl")]
     assert all(event["attempt"] == 1 for log in logs for event in read_events(log))
+
+
+def test_a_trial_whose_worker_died_before_its_report_gets_it(film_sweep, tmp_path):
+    folder = shutil.copytree(film_sweep.path, tmp_path / "copy")
+    report = folder / film_sweep.result["trials"][0]["run"] / "report.html"
+    report.unlink()
+    state = Sweep(SweepFolder.open(folder))
+    trial = state.trial(planned_of(state.study.trials()[0]))
+    assert trial.run(Materials(), lambda *_: None, lambda: False).state == "finished"
+    assert report.is_file()
 
 
 @pytest.fixture

@@ -44,5 +44,28 @@ def test_a_tracker_that_fails_on_the_way_is_told_once(film_run, tmp_path, monkey
     assert "OSError: the disk is gone" in said[0]
 
 
+def test_a_run_that_was_killed_before_its_mirrors_had_the_result_gives_it_to_them(
+    film_recipe, tmp_path, monkeypatch
+):
+    class KilledError(Exception):
+        pass
+
+    def kill(*_):
+        raise KilledError
+
+    written, summaries = [], []
+    with monkeypatch.context() as before, pytest.raises(KilledError):
+        before.setattr(Mirrors, "finish", kill)
+        overrides = {"track.to": ["tensorboard"], "track.folder": str(tmp_path / "track")}
+        pipeline.train(load_recipe(film_recipe, overrides), out=tmp_path / "run")
+    monkeypatch.setattr(TensorboardFiles, "write", lambda _, points: written.extend(points))
+    monkeypatch.setattr(TensorboardFiles, "finish", lambda _, summary: summaries.append(summary))
+    pipeline.resume(tmp_path / "run")
+    assert max(point.step for point in written) == 12
+    assert len(summaries) == 1
+    pipeline.resume(tmp_path / "run")
+    assert len(summaries) == 1
+
+
 def test_without_trackers_nothing_is_written(film_run):
     assert not Path(film_run.parent, "track").exists()

@@ -68,6 +68,8 @@ class Trial:
         """
         if (ended := self.outcome()).state not in ("unfinished", "waiting"):
             self.judge(self.evaluations())
+            if ended.state == "finished":
+                pipeline.resume(self.path)  # a kill may have left it without its report
             return ended
         if self.judge(self.evaluations()) and self._was_stopped():
             return self._given_up()

@@ -55,13 +55,19 @@ class Mirrors:
         self._folder = folder
         self._mirrors: dict[TrackerKind, _Mirror] = {}
 
+    def begin(self) -> None:
+        """Make each mirror anew from the log."""
+        if not self._section.to:
+            return
+        card = run_card(self._folder, self._section)
+        points = points_of(read_events(self._folder.log))
+        self._mirrors = {kind: _Mirror(kind, card) for kind in dict.fromkeys(self._section.to)}
+        self._hand_over(points)
+
     def follow(self, entry: Mapping[str, Any]) -> list[str]:
         """Take in a log entry; return what is to be said of mirrors that have failed since."""
-        if entry["event"] in _BEGINS and self._section.to:
-            card = run_card(self._folder, self._section)
-            points = points_of(read_events(self._folder.log))
-            self._mirrors = {kind: _Mirror(kind, card) for kind in dict.fromkeys(self._section.to)}
-            self._hand_over(points)
+        if entry["event"] in _BEGINS:
+            self.begin()
         else:
             self._hand_over(points_of([entry]))
         return self._problems()
