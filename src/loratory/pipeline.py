@@ -14,6 +14,7 @@ from typing import Any
 
 from safetensors.torch import save
 
+from loratory.data.rows import rows_digest
 from loratory.errors import RunInterruptedError
 from loratory.inference.examples import keep_examples
 from loratory.inference.frozen import Frozen
@@ -268,6 +269,7 @@ def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
             "teacher": given.teacher.digest if given.teacher else None,
             "start": hashlib.sha256(start).hexdigest(),
             **{f"{split} data": digest for split, digest in given.dataset.digest.items()},
+            "extra data": rows_digest(given.extra) if given.extra else None,
         },
     }
 

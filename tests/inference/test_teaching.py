@@ -150,6 +150,21 @@ def test_a_run_does_not_go_on_with_another_teacher(student, film_recipe, tmp_pat
     )
 
 
+def test_a_run_does_not_go_on_with_other_texts_without_labels(student, tmp_path):
+    texts = tmp_path / "extra.txt"
+    texts.write_text("thin and cold\n")
+    section = student.distillation.model_copy(update={"extra": str(texts)})
+    with pytest.raises(RunInterruptedError):
+        pipeline.train(
+            student.model_copy(update={"distillation": section}),
+            out=tmp_path / "s",
+            stop=lambda: True,
+        )
+    texts.write_text("thin and dull\n")
+    with pytest.raises(RunError, match="RUN-MISMATCH.*the extra data is not what the run began"):
+        pipeline.resume(tmp_path / "s")
+
+
 def test_a_wrong_teacher_is_refused_before_there_is_a_folder(student, tmp_path):
     section = student.distillation.model_copy(update={"teacher": str(tmp_path / "gone")})
     with pytest.raises(RunError):

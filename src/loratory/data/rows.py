@@ -149,8 +149,8 @@ class Dataset:
 
     @cached_property
     def digest(self) -> dict[str, str]:
-        """sha256 of each split's rows, in order: of everything in them but id and place."""
-        return {split: _rows_digest(rows) for split, rows in self.splits.items()}
+        """The digest of each split's rows."""
+        return {split: rows_digest(rows) for split, rows in self.splits.items()}
 
     def rows(self, split: str) -> tuple[Any, ...]:
         """Return the rows of `split`.
@@ -174,7 +174,8 @@ def missing_split(split: str, there_are: Iterable[str], *, at: str | None = None
     )
 
 
-def _rows_digest(rows: Iterable[AnyRow]) -> str:
+def rows_digest(rows: Iterable[AnyRow]) -> str:
+    """Return the sha256 of rows, in order: of everything in them but id and place."""
     digest = sha256()
     for row in rows:
         digest.update(json.dumps(_content(row)).encode() + b"\n")
