@@ -5,7 +5,14 @@ import json
 import pytest
 from rich.table import Table
 
-from loratory.cli.output import print_error, print_json, print_table, print_text, with_interval
+from loratory.cli.output import (
+    console,
+    print_error,
+    print_json,
+    print_table,
+    print_text,
+    with_interval,
+)
 from loratory.errors import DataError
 
 ERROR = DataError("DATA-TEXT", "empty text", at="a.csv:3", fix="fill it in")
@@ -31,6 +38,16 @@ def test_text_and_tables_are_results(capsys):
     out, err = capsys.readouterr()
     assert out.startswith("[red] report: a\n")
     assert ("accuracy" in out, err) == (True, "")
+
+
+def test_brackets_and_colons_are_shown_as_they_are(capsys):
+    table = Table("[/b]", title="[INST]", width=60)
+    table.add_row("[neutral] :warning: [/INST]")
+    print_table(table)
+    console.print("[/INST] :warning: [neutral]")
+    out, err = capsys.readouterr()
+    assert all(text in out for text in ("[/b]", "[INST]", "[neutral] :warning: [/INST]"))
+    assert err == "[/INST] :warning: [neutral]\n"
 
 
 def test_an_error_goes_to_standard_error(capsys):

@@ -63,7 +63,7 @@ def _as_json(found: "DataAudit") -> dict[str, Any]:
 
 def _show(found: "DataAudit") -> None:
     for warning in found.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+        console.print(f"warning: {warning}", style="yellow")
     splits = found.rows.splits
     kind = _kind_of(next(iter(splits.values())))
     table = Table()

@@ -54,7 +54,7 @@ def evaluate(
         )
         return
     for warning in found.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+        console.print(f"warning: {warning}", style="yellow")
     table = Table(title=f"{found.split}: {found.rows:,} rows, 95 % intervals", title_justify="left")
     table.add_column("metric")
     table.add_column("value")

@@ -44,7 +44,7 @@ def export(
         print_json({"out": str(found.out), "certificate": found.certificate})
         return
     for warning in found.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+        console.print(f"warning: {warning}", style="yellow")
     _show(found.out, found.certificate)
 
 

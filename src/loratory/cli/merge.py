@@ -44,7 +44,7 @@ def merge(
         print_json({"out": str(merged.out), "certificate": found})
         return
     for warning in merged.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+        console.print(f"warning: {warning}", style="yellow")
     _show(merged.out, found)
 
 

@@ -10,8 +10,10 @@ from rich.table import Table
 
 from loratory.errors import ConfigError, LoratoryError
 
+# Class names, texts and paths are shown as they are, whatever stands in brackets or colons.
+_AS_IT_IS: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
 # Lines are never broken: what is longer than the screen is often a path, to be copied.
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(stderr=True, soft_wrap=True, **_AS_IT_IS)
 
 Recipe = Annotated[str, typer.Argument(help="A recipe file, or the name of one that comes along.")]
 Overrides = Annotated[
@@ -41,15 +43,15 @@ def print_text(line: str) -> None:
 
 def print_table(table: Table) -> None:
     """Print a table of the result on standard output."""
-    Console(highlight=False).print(table)
+    Console(**_AS_IT_IS).print(table)
 
 
 def print_error(error: LoratoryError, *, as_json: bool) -> None:
     """Print the error's two lines; with `--json` standard output says it too."""
     if as_json:
         print_json({"error": {"code": error.code, "message": error.headline, "fix": error.fix}})
-    console.print(error.headline, markup=False, style="bold red")
-    console.print(f"fix: {error.fix}", markup=False)
+    console.print(error.headline, style="bold red")
+    console.print(f"fix: {error.fix}")
 
 
 def out_of_range(flag: str, value: Any, expected: str) -> ConfigError:

@@ -50,7 +50,7 @@ def predict(  # noqa: PLR0913 - one parameter an option
         lines = predict_file(run, file, column=column, precision=precision)
     if out is not None:
         write_predictions(out, lines)
-        console.print(f"{len(lines):,} predictions in {out}", markup=False)
+        console.print(f"{len(lines):,} predictions in {out}")
     shown: list[dict[str, Any]] = [
         {"id": line.id, "prediction": line.prediction, "scores": line.scores} for line in lines
     ]

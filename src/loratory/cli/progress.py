@@ -47,7 +47,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             case "quantization":
                 self._rounds(values)
             case "warning":
-                console.print(f"warning: {values['message']}", style="yellow", markup=False)
+                console.print(f"warning: {values['message']}", style="yellow")
             case "step":
                 self._stepped(values)
             case "evaluation":
@@ -70,7 +70,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         from loratory.methods.rounded import RoundedParts
 
         for line in RoundedParts(**values).lines():
-            console.print(line, markup=False)
+            console.print(line)
 
     def _stepped(self, values: dict[str, Any]) -> None:
         self._recent.append((values["tokens"], values["seconds"]))

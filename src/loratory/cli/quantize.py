@@ -74,7 +74,7 @@ def _quantise(
         print_json({"out": str(out), "certificate": quantised.certificate})
         return
     for warning in quantised.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+        console.print(f"warning: {warning}", style="yellow")
     for line in quantised.lines:
         print_text(line)
     _show(out, quantised.certificate)
@@ -119,9 +119,7 @@ def _show(out: Path, found: dict[str, Any]) -> None:
 def _ladder(runs: list[Path], rows: int | None, *, as_json: bool) -> None:
     from loratory.export.ladder import write_ladder
 
-    found, page = write_ladder(
-        runs[0], runs[1:], rows=rows, tell=lambda line: console.print(line, markup=False)
-    )
+    found, page = write_ladder(runs[0], runs[1:], rows=rows, tell=lambda line: console.print(line))
     if as_json:
         print_json(found)
         return

@@ -75,7 +75,7 @@ def _recipe(file: str, *, text: str | None, label: str | None, base: str | None)
 
     path = Path(file)
     texts, labels = text_and_label(path, text, label)
-    console.print(f"texts: column {texts}; classes: column {labels}", markup=False)
+    console.print(f"texts: column {texts}; classes: column {labels}")
     settings: dict[str, Any] = {
         "data": {
             "train": str(path.absolute()),

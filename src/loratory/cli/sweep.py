@@ -126,7 +126,7 @@ def show(done: "SweepRun") -> None:
     result = done.result
     print_table(_table(result))
     for note in result["notes"]:
-        console.print(f"note: {note}", style="yellow", markup=False)
+        console.print(f"note: {note}", style="yellow")
     print_text(f"folder:  {done.path}")
     best = result["best"]
     if best is None:

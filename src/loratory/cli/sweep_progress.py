@@ -14,7 +14,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
 
     def __init__(self) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -39,15 +39,14 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
             case "sweep_begins":
                 self._trials, self._metric = values["trials"], values["metric"]
                 self._bar.update(self._task, total=self._trials)
-                console.print(f"{self._trials} trials in {values['dir']}", markup=False)
+                console.print(f"{self._trials} trials in {values['dir']}")
             case "baseline":
                 found = "  ".join(f"{key} {value:.3f}" for key, value in values["metrics"].items())
-                console.print(f"{values['name']}: {found}", markup=False)
+                console.print(f"{values['name']}: {found}")
             case "round_begins":
                 console.print(
                     f"round {values['name']}: {values['points']} points on {values['rows']:,} "
                     f"rows, at most {values['seconds']:.0f} s",
-                    markup=False,
                 )
             case "trial_begins":
                 self._now = in_words(values["settings"])
@@ -66,6 +65,5 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         console.print(
             f"{values['number'] + 1}/{self._trials}  {in_words(values['settings'])}  "
             f"seed {values['seed']}  {value}{values['state']}{problem}  {values['seconds']:.0f} s",
-            markup=False,
         )
         self._bar.update(self._task, completed=values["number"] + 1)

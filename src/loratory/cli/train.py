@@ -87,7 +87,7 @@ def _settings(
 def _show(run: "Run") -> None:
     result = run.result
     for warning in result["warnings"]:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+        console.print(f"warning: {warning}", style="yellow")
     for split, found in result["evaluation"].items():
         print_table(_scores(split, found, result["baselines"][split]))
     if result["steps"]:
