@@ -47,7 +47,7 @@ from loratory.track.points import tracker_folder
 from loratory.track.tracker import how_to_look, require_installed
 from loratory.train.checkpoint import TrainState, read_trained
 from loratory.train.fit import Fit
-from loratory.train.longest import fitting_tokens
+from loratory.train.longest import fitting_tokens, memory_errors
 from loratory.train.loop import Plan
 from loratory.train.stop import stop_signals
 
@@ -84,6 +84,7 @@ class Run:
         return load_run(self.path)
 
 
+@memory_errors()
 def train(
     recipe: Recipe,
     *,
@@ -114,6 +115,7 @@ def train(
         return _run(frozen, given, folder, watch, stop)
 
 
+@memory_errors()
 def resume(
     path: Path,
     *,

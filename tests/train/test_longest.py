@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from loratory.batching.rows import EncodedRow
 from loratory.errors import ResourceError
-from loratory.train.longest import fitting_tokens
+from loratory.methods.trained import trained_parameters
+from loratory.train.longest import fitting_tokens, memory_errors
 
 
 @pytest.fixture
@@ -40,16 +42,47 @@ def test_half_as_many_are_tried_until_they_fit(limited, error):
     assert [tokens > 60 for tokens in tried] == [True, True, False]
 
 
-def test_where_all_fits_the_fullest_batch_of_the_longest_rows_was_tried(limited):
+@pytest.mark.parametrize(
+    ("lengths", "rows_of_a_step", "tried_at_100"),
+    [
+        ([10, 50, 51, 50], 4, 100),
+        ([60, 60, 50, 50], 2, 100),
+        ([30, 30, 30, 30], 2, 60),
+        ([50, 40, 5, 5], 4, 100),
+    ],
+)
+def test_where_all_fits_the_fullest_batch_of_a_step_was_tried(
+    limited, lengths, rows_of_a_step, tried_at_100
+):
     trainee, tried = limited(10_000)
-    assert fitting(trainee, 130) == 130
-    lengths = sorted(map(len, trainee.rows), reverse=True)
-    fullest = 0
-    for length in lengths:
-        if fullest + length > 130:
-            break
-        fullest += length
-    assert tried == [fullest]
+    (start, *_), target = trainee.rows[0].segments[0], trainee.rows[0].targets
+    rows = [EncodedRow(((start,) * length,), (length - 1,), target) for length in lengths]
+    trainee = trainee._replace(rows=rows)
+    assert fitting(trainee, 100, batch_size=rows_of_a_step) == 100
+    assert tried == [tried_at_100]
+
+
+def test_what_the_optimiser_will_keep_is_held_meanwhile(make_trainee, monkeypatch):
+    trainee, held = make_trainee(), []
+    forward = trainee.network.forward
+
+    def watched_forward(batch):
+        grads = [parameter.grad for parameter in trained_parameters(trainee.network).values()]
+        held.extend(grad.numel() for grad in grads)
+        held.extend(size for size in made)
+        return forward(batch)
+
+    made, empty_like = [], torch.empty_like
+
+    def noted(tensor):
+        made.append(tensor.numel())
+        return empty_like(tensor)
+
+    monkeypatch.setattr(torch, "empty_like", noted)
+    monkeypatch.setattr(trainee.network, "forward", watched_forward)
+    fitting(trainee, 64)
+    trained = sum(weight.numel() for weight in trainee.weights.values())
+    assert sum(held) == 3 * trained, "two moments and a gradient"
 
 
 def test_no_more_rows_are_tried_than_a_step_has(limited):
@@ -88,3 +121,19 @@ def test_nothing_is_left_behind(make_trainee):
     fitting(trainee, 64)
     assert all(torch.equal(trainee.weights[name], before[name]) for name in before)
     assert all(parameter.grad is None for parameter in trainee.network.parameters())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_memory_that_runs_out_later_is_told_with_advice(error):
+    with pytest.raises(ResourceError, match=r"RES-MEM.*out of memory \(") as caught, memory_errors():
+        raise error
+    assert "--resume" in caught.value.fix
+    with pytest.raises(RuntimeError, match="shapes"), memory_errors():
+        raise RuntimeError("shapes do not match")
