@@ -104,10 +104,9 @@ def train(
     """
     tuned, given = prepare(recipe, materials or Materials())
     tuned = _fitted(tuned, given)
-    folder = RunFolder.create(recipe.name or "run", out=out)
-    with folder.owned():
-        frozen = Frozen(tuned, given.encodings)
-        made_of = {"settings": settings(tuned.recipe), **_environment(frozen, given)}
+    frozen = Frozen(tuned, given.encodings)
+    made_of = {"settings": settings(tuned.recipe), **_environment(frozen, given)}
+    with RunFolder.begun(recipe.name or "run", out=out) as folder:
         write_json(folder.environment, made_of)
         write_shown(folder.shown, given.dataset, given.encodings)
         # Last, because a folder with a recipe is a run.

@@ -94,7 +94,8 @@ def make_fit(tmp_path):
 
     def make(trainee, evaluate=None, *, name="run", stop=lambda: False, metric="accuracy", **given):
         path = tmp_path / name
-        folder = RunFolder(path) if path.exists() else RunFolder.create(name, out=path)
+        folder = RunFolder(path)
+        path.mkdir(exist_ok=True)
         tokens = given.pop("tokens", 10**6)
         settings = {"epochs": 3, "batch_size": 4, "learning_rate": 0.02, **given}
         plan = Plan(trainee.rows, TrainingSection(**settings), 5, tokens)

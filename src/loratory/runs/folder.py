@@ -2,7 +2,8 @@
 
 import re
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
@@ -11,9 +12,12 @@ from typing import Self
 
 from loratory.errors import RunError
 from loratory.runs.atomic import disk_errors, sync
-from loratory.runs.lock import owned, refuse_active
+from loratory.runs.lock import LOCK, owned, refuse_active
 
 RUNS = Path("runs")
+_FOLDERS = ("predictions", "plots")
+_BEFORE_THE_RECIPE = {LOCK, *_FOLDERS, "environment.json", "shown.json"}
+_BEFORE_THE_RECIPE |= {"environment.json.new", "shown.json.new", "recipe.yaml.new"}
 _LONGEST_NAME = 64
 _SIMILAR = 0.8  # every name shares most of its date
 
@@ -25,23 +29,28 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, name: str, *, out: Path | None = None, parent: Path = RUNS) -> Self:
-        """Make the folder of a new run: `parent/NAME-YYYYMMDD-HHMMSS`, or `out` itself.
+    @contextmanager
+    def begun(cls, name: str, *, out: Path | None = None, parent: Path = RUNS) -> Iterator[Self]:
+        """Make and own the folder of a new run: `parent/NAME-YYYYMMDD-HHMMSS`, or `out` itself.
+
+        What a kill left there of a run that had no recipe yet is taken over.
 
         Raises:
-            RunError: RUN-EXISTS or RUN-LOCK, when `out` is not an empty folder; RUN-IO.
+            RunError: RUN-EXISTS or RUN-LOCK, when `out` holds something else; RUN-IO.
         """
         where = parent if out is None else out
         with disk_errors(where):
-            path = new_folder(name, parent) if out is None else empty_folder(out)
-            try:
-                (path / "predictions").mkdir()  # of two simultaneous starts, one passes
-            except FileExistsError:
-                raise _exists(path) from None
-            (path / "plots").mkdir()
-            sync(path)
-            sync(path.absolute().parent)
-        return cls(path)
+            path = new_folder(name, parent) if out is None else _free_folder(out)
+        with owned(path):
+            with disk_errors(where):
+                # Of simultaneous starts, another may have been the owner until now.
+                if not _is_free(path):
+                    raise _exists(path)
+                for folder in _FOLDERS:
+                    (path / folder).mkdir(exist_ok=True)
+                sync(path)
+                sync(path.absolute().parent)
+            yield cls(path)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -173,14 +182,34 @@ def empty_folder(path: Path) -> Path:
     Raises:
         RunError: RUN-EXISTS or RUN-LOCK, when it is not an empty folder.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise _exists(path) from None
+    _make(path)
     if any(path.iterdir()):
         refuse_active(path)
         raise _exists(path)
     return path
+
+
+def _free_folder(path: Path) -> Path:
+    """Make the folder, unless it is there and free."""
+    _make(path)
+    if not _is_free(path):
+        refuse_active(path)
+        raise _exists(path)
+    return path
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise _exists(path) from None
+
+
+def _is_free(path: Path) -> bool:
+    """Tell whether the folder is empty, or one of a run that has no recipe yet."""
+    names = {found.name for found in path.iterdir()}
+    filled = (path / folder for folder in _FOLDERS if any((path / folder).glob("*")))
+    return not names or (LOCK in names and names <= _BEFORE_THE_RECIPE and not any(filled))
 
 
 def _exists(path: Path) -> RunError:

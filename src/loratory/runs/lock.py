@@ -15,7 +15,7 @@ from pathlib import Path
 from loratory.errors import RunError
 from loratory.runs.atomic import disk_errors
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _NAMING_SECONDS = 0.05
 
 
@@ -27,7 +27,7 @@ def owned(folder: Path) -> Iterator[None]:
         RunError: RUN-LOCK, when a process, this one included, owns it already.
     """
     with disk_errors(folder):
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         with disk_errors(folder):
             _take(descriptor, folder, fcntl.LOCK_EX)
@@ -69,10 +69,10 @@ def refuse_active(folder: Path) -> None:
     Raises:
         RunError: RUN-LOCK, naming the owner.
     """
-    if not (folder / _LOCK).is_file():
+    if not (folder / LOCK).is_file():
         return
     with disk_errors(folder):
-        descriptor = os.open(folder / _LOCK, os.O_RDONLY)
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
         try:
             _take(descriptor, folder, fcntl.LOCK_SH)
         finally:
