@@ -123,6 +123,7 @@ def test_what_cannot_be_had_or_read_is_an_error(loratory, gpt2_folder, film_run,
     for arguments, code, words in [
         ((film_run, PROMPT), 2, "CFG-VALUE"),
         ((tmp_path / "none", PROMPT), 8, "MODEL-FOLDER"),
+        ((PROMPT * 30, film_run), 4, "RUN-IO]: cannot read or write (File name too long)"),
         ((gpt2_folder, " "), 3, "DATA-TEXT"),
         ((gpt2_folder, "long " * 100), 3, "DATA-TRUNC"),
     ]:

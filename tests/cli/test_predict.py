@@ -1,5 +1,6 @@
 """`loratory predict`: labels and probabilities for texts, a file or standard input."""
 
+import io
 import json
 
 import pytest
@@ -34,6 +35,19 @@ def test_standard_input_is_one_text_per_line(loratory, film_run):
     assert (given.code, given.out) == (0, loratory("predict", film_run, *TEXTS).out)
 
 
+def test_standard_input_is_utf_8_whatever_the_locale_and_other_bytes_are_refused(
+    loratory, film_run
+):
+    def given(data):
+        return io.TextIOWrapper(io.BytesIO(data), encoding="ascii")
+
+    ran = loratory("predict", film_run, stdin=given("fine\ncaf\u00e9\n".encode()))
+    assert [line["text"] for line in lines(ran.out)] == ["fine", "caf\u00e9"]
+    ran = loratory("predict", film_run, stdin=given("fine\ncaf\u00e9\n".encode("latin-1")))
+    assert (ran.code, ran.out) == (3, "")
+    assert "unpaired surrogate U+DCE9 at character 4 of the text, at text 2" in ran.err
+
+
 def test_a_file_is_predicted_with_its_places(loratory, film_run, file):
     found = lines(loratory("predict", film_run, "--file", file).out)
     assert [line["id"] for line in found] == [f"texts.jsonl:{n}" for n in (1, 2, 3)]
@@ -65,6 +79,8 @@ def test_predictions_go_into_a_file_where_one_is_named(loratory, film_run, file,
     [
         (("a", "--file", "b.txt"), "", "CFG-USAGE]: both texts and --file"),
         ((), "", "CFG-USAGE]: no text to predict"),
+        (("fine", "--column", "text"), "", "CFG-USAGE]: a column is named, and no file"),
+        (("--column", "text"), "fine\n", "CFG-USAGE]: a column is named, and no file"),
         (("fine", " "), "", "DATA-TEXT]: empty text (spaces or zero-width"),
         ((), "fine\n\n", "DATA-TEXT]: empty text, at text 2"),
         (("long " * 100,), "", "DATA-TRUNC]: "),

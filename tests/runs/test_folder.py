@@ -137,6 +137,11 @@ def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path):
         RunFolder.open(tmp_path / "missing")
 
 
+def test_a_name_that_no_folder_can_have_is_told(tmp_path):
+    with pytest.raises(RunError, match=r"RUN-IO.*File name too long"):
+        RunFolder.open(tmp_path / ("x" * 300))
+
+
 def test_a_misspelt_run_is_answered_with_the_nearest_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = create("quickstart")

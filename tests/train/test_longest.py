@@ -132,7 +132,10 @@ def test_nothing_is_left_behind(make_trainee):
     ],
 )
 def test_memory_that_runs_out_later_is_told_with_advice(error):
-    with pytest.raises(ResourceError, match=r"RES-MEM.*out of memory \(") as caught, memory_errors():
+    with (
+        pytest.raises(ResourceError, match=r"RES-MEM.*out of memory \(") as caught,
+        memory_errors(),
+    ):
         raise error
     assert "--resume" in caught.value.fix
     with pytest.raises(RuntimeError, match="shapes"), memory_errors():

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.progress import Progress
 
-from loratory.cli.output import AsJson, console, out_of_range, print_json
+from loratory.cli.output import AsJson, console, out_of_range, print_json, standard_input
 from loratory.errors import ConfigError
 from loratory.recipe.known_keys import keys_of_schema
 from loratory.recipe.schema import Decoding, Recipe
@@ -77,18 +77,20 @@ def generate(
             fix="leave out --json: each sample is a line of JSON",
         )
     decoding = _decoding(options, draws=samples is not None)
-    text = _standard_input() if prompt == "-" else prompt
+    if prompt == "-":
+        # The last line break ends the line, as `echo` wrote it, and is no part of the prompt.
+        prompt = re.sub(r"\r?\n\Z", "", standard_input("the prompt").read())
 
     from loratory.inference.generate_text import load_writer
 
     writer = load_writer(run_or_base)
     if samples is not None:
-        _print_samples(writer, text, decoding, seed=seed, samples=samples)
+        _print_samples(writer, prompt, decoding, seed=seed, samples=samples)
         return
     if as_json:
-        print_json(_as_object(writer, text, decoding, seed=seed))
+        print_json(_as_object(writer, prompt, decoding, seed=seed))
         return
-    for piece in writer.stream(text, decoding, seed=seed):
+    for piece in writer.stream(prompt, decoding, seed=seed):
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
@@ -152,10 +154,3 @@ def _check_numbers(seed: int, samples: int | None) -> None:
     known = keys_of_schema(Recipe.model_json_schema())["seed",][0]
     if not 0 <= seed < 2**32:
         raise out_of_range("--seed", seed, known.expected)
-
-
-def _standard_input() -> str:
-    if sys.stdin.isatty():
-        console.print("the prompt, end with Ctrl-D")
-    # The last line break ends the line, as `echo` wrote it, and is no part of the prompt.
-    return re.sub(r"\r?\n\Z", "", sys.stdin.read())

@@ -1,8 +1,12 @@
-"""What goes where: results to standard output, everything else to standard error."""
+"""What goes where: results to standard output, everything else to standard error.
 
+And texts come in as UTF-8, whatever the locale.
+"""
+
+import io
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -52,6 +56,16 @@ def print_error(error: LoratoryError, *, as_json: bool) -> None:
         print_json({"error": {"code": error.code, "message": error.headline, "fix": error.fix}})
     console.print(error.headline, style="bold red")
     console.print(f"fix: {error.fix}")
+
+
+def standard_input(asked: str) -> TextIO:
+    """Return standard input; a person who types is told what is `asked`."""
+    if sys.stdin.isatty():
+        console.print(f"{asked}, end with Ctrl-D")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Bytes that are no UTF-8 come as surrogates, which are refused with the place of the text.
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    return sys.stdin
 
 
 def out_of_range(flag: str, value: Any, expected: str) -> ConfigError:

@@ -1,13 +1,12 @@
 """`loratory predict`: what a run says of texts, of questions, of a file or standard input."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from loratory.cli.output import AsJson, Precision, console, print_json, print_text
+from loratory.cli.output import AsJson, Precision, console, print_json, print_text, standard_input
 from loratory.errors import ConfigError
 
 
@@ -34,10 +33,10 @@ def predict(  # noqa: PLR0913 - one parameter an option
     Prints one JSON object per text or question: its id, text, prediction, and the scores of all
     labels or answers. Questions come in a file, with the columns question and context.
     """
+    if file is None and column is not None:
+        raise _unusable("a column is named, and no file", "give --file, or leave --column out")
     if texts and file is not None:
-        raise ConfigError(
-            "CFG-USAGE", "both texts and --file are given", at="command line", fix="give one"
-        )
+        raise _unusable("both texts and --file are given", "give one")
     given = texts or (None if file is not None else _standard_input())
 
     from loratory.inference.predict_texts import predict_file, predict_texts
@@ -62,14 +61,12 @@ def predict(  # noqa: PLR0913 - one parameter an option
 
 
 def _standard_input() -> list[str]:
-    if sys.stdin.isatty():
-        console.print("one text per line, end with Ctrl-D")
-    lines = [line.rstrip("\r\n") for line in sys.stdin]
+    lines = [line.rstrip("\r\n") for line in standard_input("one text per line")]
     if not lines:
-        raise ConfigError(
-            "CFG-USAGE",
-            "no text to predict",
-            at="command line",
-            fix='loratory predict RUN "a text", --file F, or texts on standard input',
-        )
+        fix = 'loratory predict RUN "a text", --file F, or texts on standard input'
+        raise _unusable("no text to predict", fix)
     return lines
+
+
+def _unusable(problem: str, fix: str) -> ConfigError:
+    return ConfigError("CFG-USAGE", problem, at="command line", fix=fix)

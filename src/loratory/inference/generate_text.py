@@ -116,7 +116,7 @@ def load_writer(name: str) -> Writer:
         RunError, ModelError, SecurityError, ResourceError: it cannot be had, read or trusted.
     """
     folder = RunFolder(Path(name))
-    if folder.recipe.is_file():
+    if folder.is_run:
         task = load_recipe(folder.recipe).task
         if not reads_vocabulary(task):
             raise _no_words(name, task.kind)

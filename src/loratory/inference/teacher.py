@@ -61,7 +61,7 @@ def open_teacher(name: str, recipe: Recipe) -> Teacher:
     """
     folder = RunFolder(Path(name))
     labels = task_labels(recipe.task) or ()
-    if folder.recipe.is_file():
+    if folder.is_run:
         return _run_as_teacher(folder, labels)
     if isinstance(recipe.task, LabelWordsTask):
         as_it_is = recipe.model_copy(

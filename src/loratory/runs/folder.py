@@ -57,10 +57,10 @@ class RunFolder:
         """Return the folder of an existing run.
 
         Raises:
-            RunError: RUN-FOLDER, saying what is missing, with the nearest runs there are.
+            RunError: RUN-FOLDER, saying what is missing, with the nearest runs there are; RUN-IO.
         """
         run = cls(path)
-        if run.recipe.is_file():
+        if run.is_run:
             return run
         problem = f"it has no {run.recipe.name}" if path.is_dir() else "there is no such folder"
         near = _nearest_runs(path)
@@ -70,6 +70,16 @@ class RunFolder:
             at=str(path),
             fix=f"did you mean {' or '.join(near)}?" if near else "give the folder of a run",
         )
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run has begun here.
+
+        Raises:
+            RunError: RUN-IO, where the system cannot tell: there is no such name, or no permission.
+        """
+        with disk_errors(self.path):
+            return self.recipe.is_file()
 
     def owned(self) -> AbstractContextManager[None]:
         """Return a context in which this process owns the run.
