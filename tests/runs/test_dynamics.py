@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from loratory.errors import RunError
+from loratory.errors import ResourceError, RunError
 from loratory.runs.dynamics import DynamicsFile, RowState, read_dynamics
 
 A, B = RowState("a", 0.5, 0.123456789, right=True), RowState("b", 1e-9, 1.0, right=False)
@@ -39,6 +39,18 @@ def test_a_step_without_rows_leaves_no_line(tmp_path):
     with DynamicsFile(tmp_path / "d", after=0) as file:
         file.write(1, 1, [])
     assert read_dynamics(tmp_path / "d") == read_dynamics(tmp_path / "absent") == []
+
+
+def test_a_full_disk_leaves_only_whole_lines(target, disk):
+    with DynamicsFile(target, after=0) as file:
+        file.write(1, 1, [A])
+        for room in range(60):
+            disk.room = room
+            with pytest.raises(ResourceError, match="RES-DISK"):
+                file.write(2, 1, [A])
+        disk.heal()
+        file.write(2, 1, [B])
+    assert [state for _, state in read_dynamics(target)] == [A._replace(confidence=0.123457), B]
 
 
 def test_a_damaged_line_is_named(tmp_path):

@@ -152,19 +152,6 @@ def test_a_full_disk_leaves_only_whole_lines(target, disk):
     assert [event["event"] for event in read_events(target)] == ["start", "step"]
 
 
-def test_a_checkpoint_is_on_the_disk_with_all_before_it(target, disk):
-    disk.heal()
-    with RunLog(target) as log:
-        log.write("step", step=1)
-        assert disk.unsafe_bytes
-        log.write("checkpoint", step=1, which="last")
-        assert not disk.unsafe_bytes
-        assert not disk.unsafe_names
-        log.write("step", step=2)
-        log.sync()
-        assert not disk.unsafe_bytes
-
-
 WRITER = """
 import sys
 from pathlib import Path

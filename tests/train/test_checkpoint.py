@@ -8,6 +8,7 @@ import torch
 
 from loratory.errors import NumericsError, RunError
 from loratory.runs.published import open_published
+from loratory.train import fit
 from loratory.train.checkpoint import (
     TrainState,
     read_optimizer,
@@ -98,3 +99,15 @@ def test_a_flipped_bit_anywhere_is_seen(tmp_path):
         assert caught.value.exit_code == 4
         (target / name).write_bytes(whole[name])
     assert open_published(target)
+
+
+def test_what_the_steps_said_is_on_the_disk_before_a_checkpoint_is(
+    make_gpt2_trainee, make_fit, monkeypatch
+):
+    trainee, done = make_gpt2_trainee(), []
+    fitting = make_fit(trainee, epochs=1)
+    fitting.folder.log.touch()
+    monkeypatch.setattr(fit, "sync", lambda path: done.append(path.name))
+    monkeypatch.setattr(fit, "save_checkpoint", lambda path, *_: done.append(path.name))
+    fitting.fit.run()
+    assert done == ["log.jsonl", "dynamics.jsonl", "last"]

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -38,6 +39,17 @@ def write_file(path: Path, data: bytes | str) -> None:
             fresh.unlink(missing_ok=True)
             raise
         sync(path.parent)
+
+
+def append(file: FileIO, data: bytes) -> None:
+    """Put `data` at the end of an unbuffered file, or nothing of it where the disk refuses some."""
+    before = file.seek(0, os.SEEK_END)
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError:
+        file.truncate(before)
+        raise
 
 
 def sync(path: Path) -> None:

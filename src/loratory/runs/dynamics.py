@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from loratory.errors import RunError
-from loratory.runs.atomic import disk_errors
+from loratory.runs.atomic import append, disk_errors, sync
 from loratory.runs.json_files import json_text, parse_json
 
 
@@ -47,12 +47,13 @@ class DynamicsFile:
                 kept += len(line)
             self._file = path.open("ab", buffering=0)
             self._file.truncate(kept)
+            sync(path.parent)
 
     def write(self, step: int, epoch: int, rows: Sequence[RowState]) -> None:
         """Add a line for a step (from 1) of an epoch (from 1); none where there are no rows.
 
         Raises:
-            ResourceError, RunError: the disk is full or fails.
+            ResourceError, RunError: the disk is full or fails; the file is as it was before.
         """
         if not rows:
             return
@@ -68,7 +69,7 @@ class DynamicsFile:
             }
         )
         with disk_errors(self.path):
-            self._file.write(f"{line}\n".encode())
+            append(self._file, f"{line}\n".encode())
 
     def close(self) -> None:
         """Leave the file as it is."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from loratory.errors import RunError
-from loratory.runs.atomic import disk_errors, sync
+from loratory.runs.atomic import append, disk_errors, sync
 from loratory.runs.json_files import json_text, parse_json
 
 
@@ -26,30 +26,16 @@ class RunLog:
             sync(path.parent)
 
     def write(self, event: str, /, **values: Any) -> dict[str, Any]:
-        """Add a line and return what it says; a `checkpoint` is on the disk when this returns.
+        """Add a line and return what it says.
 
         Raises:
             ResourceError: RES-DISK; the log is as it was before.
             RunError: RUN-IO; the log is as it was before.
         """
         entry = {"event": event, "time": round(time.time(), 3), "attempt": self.attempt, **values}
-        line = (json_text(entry) + "\n").encode()
         with disk_errors(self.path):
-            before = self._file.seek(0, 2)
-            try:
-                while line:
-                    line = line[self._file.write(line) :]
-            except OSError:
-                self._file.truncate(before)
-                raise
-        if event == "checkpoint":
-            self.sync()
+            append(self._file, f"{json_text(entry)}\n".encode())
         return entry
-
-    def sync(self) -> None:
-        """Wait until the disk holds every line; due before a checkpoint is published."""
-        with disk_errors(self.path):
-            sync(self.path)
 
     def close(self) -> None:
         """Leave the log as it is."""

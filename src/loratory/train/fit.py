@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +14,7 @@ from loratory.methods.trained import load_trained, trained_parameters, trained_t
 from loratory.metrics.direction import is_better
 from loratory.models.network import Network
 from loratory.recipe.schema import Every
+from loratory.runs.atomic import disk_errors, sync
 from loratory.runs.dynamics import DynamicsFile, RowState
 from loratory.runs.folder import RunFolder
 from loratory.runs.published import recover_published
@@ -152,8 +154,13 @@ class Fit:
     def _save_last(self, state: TrainState, optimizer: torch.optim.Optimizer) -> None:
         self._save(self.folder.last, state, optimizer)
 
-    def _save(self, target: Any, state: TrainState, optimizer: torch.optim.Optimizer) -> None:
+    def _save(self, target: Path, state: TrainState, optimizer: torch.optim.Optimizer) -> None:
         parameters = trained_parameters(self.network)
+        # A run goes on behind the checkpoint's step: what the steps before it said must not be lost.
+        for path in (self.folder.log, self.folder.dynamics):
+            if path.exists():
+                with disk_errors(path):
+                    sync(path)
         save_checkpoint(
             target, state, trained_tensors(self.network), optimizer_tensors(optimizer, parameters)
         )
