@@ -7,6 +7,7 @@ import pytest
 from loratory import pipeline
 from loratory.batching.rows import EncodedRow, Encoding, one_each
 from loratory.data.rows import Dataset, Row, Source
+from loratory.errors import RunInterruptedError
 from loratory.inference.result import RunInput, token_lengths, warnings
 from loratory.recipe.load import load_recipe
 from loratory.runs.log import read_events
@@ -79,6 +80,18 @@ def test_validation_numbers_are_those_of_the_best_step(film_run):
     assert validation["loss"] == best["eval/loss"]
     for name, value in validation["metrics"].items():
         assert value == pytest.approx(best[f"eval/{name}"])
+
+
+def test_what_each_attempt_computes_anew_costs_once(film_recipe, tmp_path):
+    changes = {"method.layers_to_transform": [1], "training.frozen_states": "memory"}
+    with pytest.raises(RunInterruptedError):
+        pipeline.train(load_recipe(film_recipe, changes), out=tmp_path / "run", stop=lambda: True)
+    result = pipeline.resume(tmp_path / "run").result
+    events = read_events(tmp_path / "run" / "log.jsonl")
+    frozen = [event["seconds"] for event in events if event["event"] == "frozen_states"]
+    steps = [event["seconds"] for event in events if event["event"] == "step"]
+    assert (len(frozen), len(steps)) == (2, 12)
+    assert result["seconds"] == pytest.approx(sum(steps) + max(frozen))
 
 
 def test_the_costs_are_those_of_the_log(film_run):

@@ -170,8 +170,9 @@ def _costs(tuned: Tuned, folder: RunFolder, events: Sequence[Mapping[str, Any]])
     for event in events:
         if event["event"] == "step":
             total.update({"seconds": event["seconds"], "tokens": event["tokens"]})
-        elif event["event"] == "frozen_states":  # what is not computed in the steps any more
-            total.update({"seconds": event.get("seconds", 0)})
+    # What is not computed in the steps any more: once, though each attempt computes or reads it.
+    frozen = [e.get("seconds", 0) for e in events if e["event"] == "frozen_states"]
+    total["seconds"] += max(frozen, default=0)
     peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
     trainable, everything = parameter_counts(tuned.base.network)
     return {
