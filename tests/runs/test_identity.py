@@ -69,3 +69,8 @@ def test_what_keeps_a_run_from_being_exact_is_told_of():
     assert differences(before, before) == []
     (sentence,) = differences(before, now)
     assert "another versions ({'torch': '2'} before, {'torch': '3'} now)" in sentence
+
+
+def test_another_gpu_is_told_of():
+    (sentence,) = differences({"gpu": "NVIDIA A"}, {"gpu": "NVIDIA B"})
+    assert "another gpu (NVIDIA A before, NVIDIA B now)" in sentence

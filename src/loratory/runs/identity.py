@@ -9,7 +9,7 @@ from loratory.recipe.schema import Recipe
 # What decides about the result and is no digest of its own, as base and data are.
 _DECISIVE = {"task", "method", "distillation", "quantization", "training", "seed"}
 # Where these differ the run goes on, but no longer bit for bit as it would have.
-_EXACTNESS = ("versions", "processor", "compute")
+_EXACTNESS = ("versions", "processor", "gpu", "compute")
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:
