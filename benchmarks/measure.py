@@ -17,7 +17,7 @@ from benchmarks.limit import Work, multiplication_rate
 from benchmarks.processes import Open, process
 from benchmarks.workload import OURS, PEER, Options, Side, Workload
 from loratory.errors import NumericsError
-from loratory.train.compute import usable_cores
+from loratory.runs.environment import usable_cores
 
 Answers = dict[str, list[dict[str, Any]]]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from loratory.train.compute import usable_cores
+from loratory.runs.environment import usable_cores
 
 Answer = dict[str, Any]
 Settings = Sequence[str]

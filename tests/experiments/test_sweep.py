@@ -7,8 +7,8 @@ import pytest
 
 from loratory import pipeline
 from loratory.errors import ConfigError, DataError, RunError
-from loratory.experiments.sweep import Effort, resume, sweep
 from loratory.experiments.study import planned_of
+from loratory.experiments.sweep import Effort, resume, sweep
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Sweep
 from loratory.inference.materials import Materials

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loratory.runs.environment import environment
+from loratory.runs.environment import environment, usable_cores
 
 
 def test_versions_are_those_that_are_imported():
@@ -66,3 +66,13 @@ def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
 def printed(code: str) -> str:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return ran.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be taken away here")
+def test_cores_that_were_taken_away_do_not_count():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert usable_cores() == environment()["cores"]["usable"] == 1
+    finally:
+        os.sched_setaffinity(0, before)

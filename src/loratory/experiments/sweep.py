@@ -25,8 +25,8 @@ from loratory.models.source import base_source
 from loratory.recipe.load import dump_written, varied
 from loratory.recipe.schema import Recipe
 from loratory.runs.atomic import write_file
+from loratory.runs.environment import usable_cores
 from loratory.runs.json_files import write_json
-from loratory.train.compute import usable_cores
 
 
 @dataclass(frozen=True)

@@ -80,4 +80,4 @@ class TrainingSection(Section):
     """Where to compute; auto: a GPU where there is one."""
 
     threads: Whole | None = None
-    """Processor threads; absent: as many as there are physical cores to use."""
+    """Processor threads; absent: as many as there are logical processors to use."""

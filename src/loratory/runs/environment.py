@@ -24,10 +24,17 @@ def environment() -> dict[str, Any]:
         | {package: _version(package) for package in _PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": {"machine": os.cpu_count(), "usable": _usable_cores()},
+        "cores": {"machine": os.cpu_count(), "usable": usable_cores()},
         "threads": {name: os.environ.get(name) for name in _THREAD_SETTINGS},
         "memory_mb": round(memory / _MEGABYTE),
     }
+
+
+def usable_cores() -> int:
+    """Return how many logical processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def peak_memory_mb() -> float:
@@ -57,12 +64,6 @@ def _processor() -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int | None:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,7 +1,6 @@
 """Where and in which number format to compute: measured, not taken from a processor's name."""
 
 import math
-import os
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +11,7 @@ from loratory.errors import ConfigError
 from loratory.models.int8 import multiplies_exactly
 from loratory.models.product import product
 from loratory.recipe.schema import TrainingSection
+from loratory.runs.environment import usable_cores
 
 # Computed at once: enough to keep the products large, little enough for caches and memory. Bytes of
 # one number of each token, so that a narrower format gets more tokens. So does int8, whose
@@ -78,13 +78,6 @@ def choose_compute(training: TrainingSection, width: int) -> Compute:
         torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     usual = (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // _BYTES[precision]
     return Compute(device, precision, threads, training.micro_batch_tokens or usual)
-
-
-def usable_cores() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _device(wish: str) -> torch.device:
