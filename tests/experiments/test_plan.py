@@ -1,5 +1,7 @@
 """The trials of a sweep: which there are, in what order, and what is refused before any begins."""
 
+import re
+
 import pytest
 
 from loratory.errors import ConfigError
@@ -105,8 +107,10 @@ def test_what_is_swept_cannot_be_set(sweep_recipe, key):
 
 
 def test_a_recipe_without_a_sweep_is_refused(film_recipe):
-    with pytest.raises(ConfigError, match="CFG-SWEEP"):
+    with pytest.raises(ConfigError, match="CFG-SWEEP") as caught:
         make_plan(load_recipe(film_recipe))
+    (named,) = re.findall(r"loratory sweep ([^`]+)`", caught.value.fix)
+    assert named in shipped_recipes()
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if "sweeps/" in name])

@@ -84,8 +84,8 @@ def make_plan(recipe: Recipe) -> Plan:
     if sweep is None:
         raise _refused(
             "the recipe has no sweep section",
-            "add one, such as the one of `loratory "
-            "sweep sweeps/rank_alpha`, or use `loratory train`",
+            "add one, such as the one of `loratory sweep sweeps/rotten_tomatoes_rank_alpha`, or "
+            "use `loratory train`",
         )
     _check_keys(sweep)
     seeds = sweep.seeds if sweep.seeds is not None else (recipe.seed,)
