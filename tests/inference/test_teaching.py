@@ -161,7 +161,7 @@ def test_a_run_does_not_go_on_with_other_texts_without_labels(student, tmp_path)
             stop=lambda: True,
         )
     texts.write_text("thin and dull\n")
-    with pytest.raises(RunError, match="RUN-MISMATCH.*the extra data is not what the run began"):
+    with pytest.raises(RunError, match=r"RUN-MISMATCH.*the extra data is not what the run began"):
         pipeline.resume(tmp_path / "s")
 
 

@@ -54,10 +54,12 @@ def test_a_run_that_was_killed_before_its_mirrors_had_the_result_gives_it_to_the
         raise KilledError
 
     written, summaries = [], []
-    with monkeypatch.context() as before, pytest.raises(KilledError):
+    overrides = {"track.to": ["tensorboard"], "track.folder": str(tmp_path / "track")}
+    recipe = load_recipe(film_recipe, overrides)
+    with monkeypatch.context() as before:
         before.setattr(Mirrors, "finish", kill)
-        overrides = {"track.to": ["tensorboard"], "track.folder": str(tmp_path / "track")}
-        pipeline.train(load_recipe(film_recipe, overrides), out=tmp_path / "run")
+        with pytest.raises(KilledError):
+            pipeline.train(recipe, out=tmp_path / "run")
     monkeypatch.setattr(TensorboardFiles, "write", lambda _, points: written.extend(points))
     monkeypatch.setattr(TensorboardFiles, "finish", lambda _, summary: summaries.append(summary))
     pipeline.resume(tmp_path / "run")

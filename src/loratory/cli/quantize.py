@@ -119,7 +119,7 @@ def _show(out: Path, found: dict[str, Any]) -> None:
 def _ladder(runs: list[Path], rows: int | None, *, as_json: bool) -> None:
     from loratory.export.ladder import write_ladder
 
-    found, page = write_ladder(runs[0], runs[1:], rows=rows, tell=lambda line: console.print(line))
+    found, page = write_ladder(runs[0], runs[1:], rows=rows, tell=console.print)
     if as_json:
         print_json(found)
         return

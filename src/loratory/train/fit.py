@@ -156,7 +156,7 @@ class Fit:
 
     def _save(self, target: Path, state: TrainState, optimizer: torch.optim.Optimizer) -> None:
         parameters = trained_parameters(self.network)
-        # A run goes on behind the checkpoint's step: what the steps before it said must not be lost.
+        # A run goes on behind a checkpoint's step: what the steps before it said must not be lost.
         for path in (self.folder.log, self.folder.dynamics):
             if path.exists():
                 with disk_errors(path):
