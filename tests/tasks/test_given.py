@@ -5,7 +5,8 @@ import json
 import pytest
 
 from loratory.data.aside import KEPT_ASIDE
-from loratory.errors import DataError
+from loratory.errors import ConfigError, DataError
+from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.tasks.given import check_rows, given_rows, probe_rows
 
@@ -58,6 +59,31 @@ def test_shots_are_always_the_same_rows(reviews):
     shown = [(example.text, example.label) for example in found.task.examples]
     assert shown == [("review 0", "bad"), ("review 1", "good"), ("review 3", "bad")]
     assert given_rows(recipe)[0] == given_rows(found)[0] == found
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\uffff"])
+def test_what_is_found_in_the_rows_can_be_read_again(tmp_path, odd):
+    lines = [json.dumps({"text": f".{n}e5", "label": f"a{odd}{n % 2}"}) for n in range(9)]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    recipe = recipe_of({"kind": "label_words", "shots": 4}, train=str(tmp_path / "train.jsonl"))
+    found, _ = given_rows(recipe.model_copy(update={"name": "run"}))
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(found), "utf-8")
+    assert load_recipe(tmp_path / "recipe.yaml") == found
+
+
+@pytest.mark.parametrize(
+    ("task", "rows"),
+    [
+        ({"kind": "classify"}, [(f"t{n}", f"c{n}") for n in range(5200)]),
+        ({"kind": "label_words", "shots": 2}, [(f"{n} " * 30_000, f"c{n % 2}") for n in range(4)]),
+    ],
+)
+def test_more_than_a_recipe_holds_is_refused_before_training(tmp_path, task, rows):
+    lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    with pytest.raises(ConfigError) as caught:
+        given_rows(recipe_of(task, train=str(tmp_path / "train.jsonl")))
+    assert (caught.value.code, caught.value.at) == ("CFG-SIZE", "data.train")
 
 
 def test_only_the_task_is_completed(reviews):

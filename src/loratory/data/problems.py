@@ -7,7 +7,6 @@ compared with it exactly.
 """
 
 import re
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
