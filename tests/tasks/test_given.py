@@ -150,6 +150,14 @@ def test_rows_that_are_shown_solved_are_not_trained_on(reviews):
     assert same.digest == dataset.digest
 
 
+def test_shots_of_which_every_other_row_is_a_copy_are_refused(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\nlovely,good\ndull,bad\nlovely,good\n")
+    recipe = recipe_of({"kind": "label_words", "shots": 2}, train=str(tmp_path / "train.csv"))
+    with pytest.raises(ConfigError) as caught:
+        given_rows(recipe)
+    assert (caught.value.code, caught.value.at) == ("CFG-RANGE", "task.shots")
+
+
 def test_probes_are_questions_with_their_answers():
     probe = {"context": "the coach was proud", "question": "who?", "answer": "the coach"}
     recipe = recipe_of({"kind": "written_qa", "probes": (probe,)}, train="questions.json")

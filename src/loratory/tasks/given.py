@@ -19,7 +19,7 @@ from loratory.recipe.schema import (
     task_labels,
 )
 from loratory.recipe.yaml_file import read_yaml_text
-from loratory.tasks.examples import example_rows
+from loratory.tasks.examples import example_rows, no_examples
 from loratory.tasks.make import completed
 
 
@@ -31,8 +31,9 @@ def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
 
     Raises:
         DataError, ResourceError, SecurityError: as `load_dataset`.
-        ConfigError: there are fewer training rows than are to be shown (CFG-RANGE), or what the
-            rows complete the task with is more than a recipe may hold (CFG-SIZE).
+        ConfigError: there are fewer training rows than are to be shown, or none beside them
+            (CFG-RANGE); what the rows complete the task with is more than a recipe may hold
+            (CFG-SIZE).
     """
     task = recipe.task
     dataset = load_dataset(recipe.data, task.reads, task_labels(task))
@@ -69,6 +70,8 @@ def _refuse_unreadable(recipe: Recipe) -> None:
 def _without_examples(dataset: Dataset, task: LabelWordsTask) -> Dataset:
     shown = {example.text for example in task.examples}
     train = tuple(row for row in dataset.rows("train") if row.text not in shown)
+    if not train:
+        raise no_examples("task.shots", task.shots, "fewer than all texts that differ")
     return replace(dataset, splits={**dataset.splits, "train": train})
 
 
