@@ -9,16 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from loratory.data.texts import checked_text
-from loratory.errors import ConfigError, DataError
+from loratory.errors import ConfigError
 from loratory.recipe.known_keys import keys_of_section, known_key, known_keys
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.other_names import OUR_KEYS
-from loratory.recipe.schema import Recipe, SolvedExample
+from loratory.recipe.schema import Recipe
 from loratory.recipe.settings import UNPRINTABLE, dotted
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").rglob("*.yaml"))
@@ -43,9 +42,6 @@ yaml_like = st.text(st.sampled_from("ab1.-:?!&*%|>[]{},#'\"\\ \n\t~=@é\0\ud800"
 keys = st.sampled_from([*map(dotted, known_keys()), *OUR_KEYS, "a.b", "training..x", "zz"])
 kinds = st.sampled_from([f"task.kind={kind}" for kind in known_key(("task",), {}).kinds])
 lines = st.sampled_from(QUICKSTART.splitlines())
-
-almost_numbers = st.text("-+.0159eExo_:", min_size=1, max_size=6)
-marks = st.text("a\n\r\t #\u2028\u2029\ufeff\ufffe\uffff\U0010ffff", min_size=1, max_size=6)
 
 often = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -168,31 +164,6 @@ def test_a_dumped_recipe_loads_as_the_same(recipe_path, base, labels, numbers, w
     assert type(again.training.warmup) is type(warmup)
 
 
-def is_sound(text):
-    try:
-        return bool(checked_text(text, ""))
-    except DataError:
-        return False
-
-
-@often
-@given(
-    st.lists(
-        st.text(max_size=20) | almost_numbers | marks,
-        min_size=2,
-        max_size=2,
-        unique_by=str.strip,
-    )
-)
-def test_what_a_run_took_from_its_data_loads_as_the_same(recipe_path, texts):
-    assume(all(map(is_sound, texts)))
-    recipe = load_recipe("rotten_tomatoes_words", {"name": "run"})
-    examples = tuple(SolvedExample(text=text, label=texts[0]) for text in texts)
-    found = {"labels": tuple(texts), "examples": examples}
-    recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update=found)})
-    assert load_recipe(recipe_path(dump_recipe(recipe))) == recipe
-
-
 METHODS = {kind: {"kind": kind} for kind in known_key(("method",), {}).kinds} | {
     "lora": {
         "kind": "lora",
@@ -293,8 +264,7 @@ def test_thousands_of_mistakes_are_told_in_time(recipe_path):
 def test_loading_and_refusing_need_no_torch():
     code = """
 import sys
-from loratory.data.texts import checked_text
-from loratory.errors import ConfigError, DataError
+from loratory.errors import ConfigError
 from loratory.recipe.load import load_recipe
 load_recipe("quickstart")
 try:

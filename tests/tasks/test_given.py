@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from loratory.data.aside import KEPT_ASIDE
+from loratory.data.texts import checked_text
 from loratory.errors import ConfigError, DataError
 from loratory.recipe.load import dump_recipe, load_recipe
-from loratory.recipe.schema import Recipe
+from loratory.recipe.schema import Recipe, SolvedExample
 from loratory.tasks.given import check_rows, given_rows, probe_rows
 
 
@@ -69,6 +72,29 @@ def test_what_is_found_in_the_rows_can_be_read_again(tmp_path, odd):
     found, _ = given_rows(recipe.model_copy(update={"name": "run"}))
     (tmp_path / "recipe.yaml").write_text(dump_recipe(found), "utf-8")
     assert load_recipe(tmp_path / "recipe.yaml") == found
+
+
+def is_sound(text):
+    try:
+        return bool(checked_text(text, ""))
+    except DataError:
+        return False
+
+
+almost_numbers = st.text("-+.0159eExo_:", min_size=1, max_size=6)
+marks = st.text("a\n\r\t #\u2028\u2029\ufeff\ufffe\uffff\U0010ffff", min_size=1, max_size=6)
+texts = (st.text(max_size=20) | almost_numbers | marks).filter(is_sound)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(texts, min_size=2, max_size=2, unique_by=str.strip))
+def test_a_recipe_with_any_labels_and_examples_can_be_read_again(tmp_path, found):
+    recipe = load_recipe("rotten_tomatoes_words", {"name": "run"})
+    examples = tuple(SolvedExample(text=text, label=found[0]) for text in found)
+    task = recipe.task.model_copy(update={"labels": tuple(found), "examples": examples})
+    recipe = recipe.model_copy(update={"task": task})
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe), "utf-8")
+    assert load_recipe(tmp_path / "recipe.yaml") == recipe
 
 
 @pytest.mark.parametrize(
