@@ -1,5 +1,6 @@
 """Which column holds what: guessed where there is no doubt, and asked for where there is."""
 
+import csv
 import json
 
 import pytest
@@ -42,3 +43,18 @@ def test_columns_that_cannot_be_told_apart_must_be_named(tmp_path, lines):
     path.write_text("\n".join(lines))
     with pytest.raises(DataError, match="--text COLUMN --label COLUMN"):
         text_and_label(path, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "text,label\nhello, world,1\n", r"the line has 3 fields, at a\.csv:2"),
+        ("a.jsonl", "[" * 100_000 + "\n", "a first line that names no columns"),
+        ("a.csv", "x" * 200_000 + "\nx\n", "a first line that names no columns"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_and_not_guessed_at(tmp_path, name, content, said):
+    (tmp_path / name).write_text(content)
+    csv.field_size_limit(131_072)  # as in a process that has read no table yet
+    with pytest.raises(DataError, match=said):
+        text_and_label(tmp_path / name, None, None)

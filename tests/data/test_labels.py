@@ -71,6 +71,13 @@ def test_the_message_says_what_is_wrong(value, said):
     assert said in refused(LabelColumn(NAMES), value).headline
 
 
+@pytest.mark.parametrize("value", ["bell\a", "\ud800", "\u202epositive"])
+def test_a_label_is_refused_what_a_text_is(value):
+    with pytest.raises(DataError, match=r"DATA-TEXT.* of the label"):
+        LabelColumn(("negative", value))(value, "f:1")
+    assert inferred_labels(["positive", value, "negative"]) == NAMES
+
+
 def test_many_classes_are_not_all_listed():
     error = refused(LabelColumn([f"class {n}" for n in range(150)]), "x")
     assert error.expected.startswith("one of 150 classes: 'class 0', ")

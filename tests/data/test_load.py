@@ -82,6 +82,18 @@ def test_holdout_comes_before_limits(load):
     assert {row.place.split(":")[0] for row in data.rows("validation")} == {"train.csv"}
 
 
+def test_a_split_that_is_not_used_may_have_a_limit(load):
+    files = {"train.csv": MANY, "validation.csv": MORE, "test.csv": [("new", "positive")] * 3}
+    limit = Limits(train=10, test=2)
+    assert {split: len(rows) for split, rows in load(files, limit=limit).splits.items()} == {
+        "train": 10,
+        "validation": 2,
+        "test": 2,
+    }
+    used = load(files, limit=limit, splits=("train", "validation")).splits
+    assert {split: len(rows) for split, rows in used.items()} == {"train": 10, "validation": 2}
+
+
 def test_the_source_is_identified_by_the_file_and_the_rows_by_themselves(load, tmp_path):
     whole = load({"train.csv": MANY})
     assert (

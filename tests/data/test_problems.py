@@ -1,12 +1,17 @@
 """Problems with numbers for answers, from files and from the named set."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loratory.data.load import load_dataset, load_file
+from loratory.data.problems import plain_number
 from loratory.errors import DataError
+from loratory.metrics.numbers import number_in
 from loratory.recipe.schema import DataSection
 
 
@@ -42,7 +47,24 @@ def test_a_file_without_solutions_is_read(file_of):
     assert (row.answer, row.solution) == ("4", "")
 
 
-@pytest.mark.parametrize("answer", ["four", "", "1,000", "4 dollars", "nan", None, True])
+@pytest.mark.parametrize(
+    ("stored", "answer"), [(1e-05, "0.00001"), (1e16, "10000000000000000"), (" -2.50 ", "-2.50")]
+)
+def test_an_answer_is_a_number_that_the_scorer_reads_as_written(file_of, stored, answer):
+    (row,) = rows_of(file_of({"problem": "How many?", "answer": stored}))
+    assert row.answer == answer
+    assert number_in(f"Answer: {answer}") == Fraction(answer)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_finite_number_can_be_written_plainly(number):
+    assert float(plain_number(number)) == number
+
+
+NO_NUMBERS = ["four", "", "1,000", "4 dollars", "nan", None, True, "1e3", "1E-05", "1_000"]
+
+
+@pytest.mark.parametrize("answer", [*NO_NUMBERS, "1e999999999", "9" * 5000])
 def test_an_answer_that_is_no_number_is_refused(file_of, answer):
     with pytest.raises(DataError) as caught:
         rows_of(file_of({"problem": "How many?", "answer": answer}))

@@ -1,5 +1,7 @@
 """Film reviews as pairs: who is paired with whom, and that the judge has sentences of its own."""
 
+from dataclasses import replace
+
 import pytest
 
 from loratory.data.load import load_dataset
@@ -8,6 +10,7 @@ from loratory.data.records import Record
 from loratory.data.review_pairs import judge_tables, pair_tables, text_tables
 from loratory.data.rows import plain
 from loratory.data.texts import normalised
+from loratory.errors import DataError
 from loratory.recipe.schema import DataSection
 
 SENTENCES = [
@@ -48,6 +51,17 @@ def test_pairs_open_alike_and_each_sentence_is_used_once(tables):
     assert used
     assert len(set(used)) == len(used)
     assert set(used) <= others
+
+
+def test_malformed_sentences_are_faults_behind_the_same_pairs(tables):
+    pairs = pair_tables(tables)["train"].records
+    fault = DataError("DATA-JSON", "no JSON", at="t:98", fix="mend it")
+    spoiled = [Record("t:97", ("number 3 is of no class", 7)), Record("t:99", (None, 1)), fault]
+    tables["train"] = replace(tables["train"], records=[*spoiled, *tables["train"].records])
+    found = pair_tables(tables)["train"].records
+    assert found[: len(pairs)] == pairs
+    faults = {one.at: one.code for one in found[len(pairs) :]}
+    assert faults == {"t:97": "DATA-LABEL", "t:99": "DATA-TEXT", "t:98": "DATA-JSON"}
 
 
 def test_longer_openings_come_first(tables):

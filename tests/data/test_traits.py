@@ -2,7 +2,7 @@
 
 import pytest
 
-from loratory.data.rows import Answer, QuestionRow, Row, TextRow
+from loratory.data.rows import Answer, PairRow, ProblemRow, QuestionRow, Row, TextRow
 from loratory.data.traits import (
     belongs_to,
     context_of,
@@ -67,3 +67,22 @@ def test_numbered_rows_keep_their_number_and_questions_their_id():
     assert moved(ROW, split="test") == Row("test/3", "A  Film", 1, "a.csv:5")
     assert moved(TEXT, split="test").id == "test/3"
     assert moved(question(id="train/3"), split="test").id == "train/3"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("4", "4.0", True), ("-40", "-40.00", True), ("0.50", "00.5", True), ("4", "40", False)],
+)
+def test_problems_say_the_same_where_their_answers_are_the_same_number(one, other, same):
+    said = [said_of(ProblemRow("train/0", "?", answer, "", "a"), ()) for answer in (one, other)]
+    assert (said[0] == said[1]) == same
+
+
+def test_an_answer_nobody_knows_is_nothing_and_a_long_one_stays_exact():
+    answers = ["", "1" * 400 + "." + "1" * 400]
+    assert [said_of(ProblemRow("0", "?", answer, "", "a"), ()) for answer in answers] == answers
+
+
+def test_pairs_say_the_same_whatever_the_spacing():
+    said = {said_of(PairRow("0", "so", text, " dull", "a"), ()) for text in (" It is", "it  is ")}
+    assert said == {"it is"}

@@ -6,8 +6,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from loratory import pipeline
 from loratory.errors import DataError
 from loratory.inference.predict_texts import predict_file, predict_texts
+from loratory.recipe.load import recipe_of
 
 TEXTS = ["lovely moving", "dull, thin", "quiet"]
 
@@ -48,6 +50,23 @@ def test_another_column_can_be_named(film_run, tmp_path):
     assert [line.text for line in found] == TEXTS
     with pytest.raises(DataError, match=r"DATA-COL.*'text' is missing; found: 'review'"):
         predict_file(film_run, tmp_path / "texts.jsonl")
+
+
+def test_problems_are_read_from_their_column(gpt2_folder, tmp_path):
+    rows = [{"problem": f"{n} + 1?", "answer": str(n + 1)} for n in range(4)]
+    file = tmp_path / "problems.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {
+        "base": str(gpt2_folder),
+        "data.train": str(file),
+        "task": {"kind": "word_problem", "writes": "answer", "decoding": {"max_new_tokens": 2}},
+        "training": {"epochs": 1, "precision": "float32", "device": "cpu"},
+    }
+    run = pipeline.train(recipe_of("sums", settings), out=tmp_path / "run").path
+    assert [line.text for line in predict_file(run, file)] == [row["problem"] for row in rows]
+    write(tmp_path / "asked.csv", column="asked")
+    found = predict_file(run, tmp_path / "asked.csv", column="asked")
+    assert [line.text for line in found] == TEXTS
 
 
 def test_a_text_that_cannot_be_read_is_refused_by_its_place(film_run, tmp_path):

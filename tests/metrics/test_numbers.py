@@ -37,13 +37,19 @@ def line(text, target="4", number=0):
         ("ANSWER: 8\nAnswer: 9", "8"),
         ("That answers 3 questions, 12 left", "12"),
         ("5kg", "5"),
+        ("Answer:\n42\nIn 3 steps.", "42"),
+        ("The answer is:\n\n18.", "18"),
+        ("Answer: \u22127 degrees", "-7"),
+        ("9\u22127", "7"),
     ],
 )
 def test_the_number_is_read_off_by_the_rule(text, number):
     assert number_in(text) == Fraction(number)
 
 
-@pytest.mark.parametrize("text", ["", "four", "Answer:", "3 apples. Answer: none", "v2"])
+@pytest.mark.parametrize(
+    "text", ["", "four", "Answer:", "3 apples. Answer: none", "v2", "1" * 5000]
+)
 def test_a_text_may_give_no_number(text):
     assert number_in(text) is None
 

@@ -79,9 +79,7 @@ def test_paths_are_shown_on_one_short_line(path, shown):
     assert dotted(path) == shown
 
 
-@pytest.mark.parametrize(
-    "text", ["a\0b", "\x1b[31m", "\ud800", "\x7f", "\ufffe", "\x85", "\u2028", "\u2029"]
-)
+@pytest.mark.parametrize("text", ["a\0b", "\x1b[31m", "\ud800", "\x7f", "\x85"])
 def test_text_that_cannot_be_printed_is_refused(text):
     with pytest.raises(ConfigError, match=r"CFG-TYPE.*U\+") as caught:
         check_scalar(text, "here")
@@ -94,6 +92,6 @@ def test_whole_numbers_beyond_a_machine_word_are_refused(number):
         check_scalar(number, "here")
 
 
-@pytest.mark.parametrize("value", [2**63 - 1, "a\tb\nü 😀", 1e300, None, True])
+@pytest.mark.parametrize("value", [2**63 - 1, "a\tb\nü 😀\u2028\ufffe", 1e300, None, True])
 def test_ordinary_values_pass(value):
     check_scalar(value, "here")

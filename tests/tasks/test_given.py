@@ -3,10 +3,14 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from loratory.data.aside import KEPT_ASIDE
-from loratory.errors import DataError
-from loratory.recipe.schema import Recipe
+from loratory.data.texts import checked_text
+from loratory.errors import ConfigError, DataError
+from loratory.recipe.load import dump_recipe, load_recipe
+from loratory.recipe.schema import Recipe, SolvedExample
 from loratory.tasks.given import check_rows, given_rows, probe_rows
 
 
@@ -58,6 +62,54 @@ def test_shots_are_always_the_same_rows(reviews):
     shown = [(example.text, example.label) for example in found.task.examples]
     assert shown == [("review 0", "bad"), ("review 1", "good"), ("review 3", "bad")]
     assert given_rows(recipe)[0] == given_rows(found)[0] == found
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\uffff"])
+def test_what_is_found_in_the_rows_can_be_read_again(tmp_path, odd):
+    lines = [json.dumps({"text": f".{n}e5", "label": f"a{odd}{n % 2}"}) for n in range(9)]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    recipe = recipe_of({"kind": "label_words", "shots": 4}, train=str(tmp_path / "train.jsonl"))
+    found, _ = given_rows(recipe.model_copy(update={"name": "run"}))
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(found), "utf-8")
+    assert load_recipe(tmp_path / "recipe.yaml") == found
+
+
+def is_sound(text):
+    try:
+        return bool(checked_text(text, ""))
+    except DataError:
+        return False
+
+
+almost_numbers = st.text("-+.0159eExo_:", min_size=1, max_size=6)
+marks = st.text("a\n\r\t #\u2028\u2029\ufeff\ufffe\uffff\U0010ffff", min_size=1, max_size=6)
+texts = (st.text(max_size=20) | almost_numbers | marks).filter(is_sound)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(texts, min_size=2, max_size=2, unique_by=str.strip))
+def test_a_recipe_with_any_labels_and_examples_can_be_read_again(tmp_path, found):
+    recipe = load_recipe("rotten_tomatoes_words", {"name": "run"})
+    examples = tuple(SolvedExample(text=text, label=found[0]) for text in found)
+    task = recipe.task.model_copy(update={"labels": tuple(found), "examples": examples})
+    recipe = recipe.model_copy(update={"task": task})
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe), "utf-8")
+    assert load_recipe(tmp_path / "recipe.yaml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("task", "rows"),
+    [
+        ({"kind": "classify"}, [(f"t{n}", f"c{n}") for n in range(5200)]),
+        ({"kind": "label_words", "shots": 2}, [(f"{n} " * 30_000, f"c{n % 2}") for n in range(4)]),
+    ],
+)
+def test_more_than_a_recipe_holds_is_refused_before_training(tmp_path, task, rows):
+    lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    with pytest.raises(ConfigError) as caught:
+        given_rows(recipe_of(task, train=str(tmp_path / "train.jsonl")))
+    assert (caught.value.code, caught.value.at) == ("CFG-SIZE", "data.train")
 
 
 def test_only_the_task_is_completed(reviews):
@@ -122,6 +174,14 @@ def test_rows_that_are_shown_solved_are_not_trained_on(reviews):
     again, same = given_rows(recipe)
     assert again.task.examples == recipe.task.examples
     assert same.digest == dataset.digest
+
+
+def test_shots_of_which_every_other_row_is_a_copy_are_refused(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\nlovely,good\ndull,bad\nlovely,good\n")
+    recipe = recipe_of({"kind": "label_words", "shots": 2}, train=str(tmp_path / "train.csv"))
+    with pytest.raises(ConfigError) as caught:
+        given_rows(recipe)
+    assert (caught.value.code, caught.value.at) == ("CFG-RANGE", "task.shots")
 
 
 def test_probes_are_questions_with_their_answers():

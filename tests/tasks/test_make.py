@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from loratory.data.rows import Answer, Dataset, QuestionRow, Row, TextRow
+from loratory.errors import ConfigError
 from loratory.inference.predict import answer_rows
 from loratory.models.load import load_base
 from loratory.recipe.schema import (
@@ -104,8 +105,14 @@ def test_shots_are_drawn_class_by_class_out_of_the_training_rows():
     assert shown == [("t0", "no"), ("t1", "yes"), ("t2", "no"), ("t4", "yes"), ("t3", "no")]
     assert completed(LabelWordsTask(shots=5), dataset()) == found
     assert completed(LabelWordsTask(shots=2), dataset()).examples == found.examples[:2]
-    assert len(completed(LabelWordsTask(shots=99), dataset()).examples) == 6
     assert completed(found, dataset()) == found
+
+
+@pytest.mark.parametrize("shots", [6, 99, 10**9])
+def test_shots_leave_a_row_to_train_on(shots):
+    with pytest.raises(ConfigError, match=r"fewer than 6") as caught:
+        completed(LabelWordsTask(shots=shots), dataset())
+    assert (caught.value.code, caught.value.at) == ("CFG-RANGE", "task.shots")
 
 
 def test_examples_of_ones_own_stay_and_without_shots_there_are_none():

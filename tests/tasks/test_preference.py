@@ -1,5 +1,6 @@
 """Preference: TRL's loss, gradients and metrics on the same pairs; the reference's part; ends."""
 
+import copy
 import math
 from collections import defaultdict
 from types import SimpleNamespace
@@ -201,6 +202,37 @@ def test_a_prompt_is_computed_once_for_both_answers(lm):
     rows = task_of(lm).encode(rows_of(PAIRS[:1])).rows
     shared, alone = (len(flatten(rows, shared=s)) for s in (True, False))
     assert alone - shared == rows[0].positions[0] + 1
+
+
+def chat(*roles, said="dull"):
+    """Return a pair whose prompt has a message of each role."""
+    answers = ((Message("assistant", text),) for text in ("lovely", said))
+    prompt = tuple(Message(role, "how is it ?") for role in roles)
+    return PairRow("train/0", prompt, *answers, "a.jsonl:1")
+
+
+STRICT = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}{{ m['content'] }}\n{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "said"),
+    [
+        (chat("user", "user"), "DATA-PAIR", "roles must alternate"),
+        (chat("system", "user"), "DATA-PAIR", "roles must alternate"),
+        (chat("user", said="dull <|endoftext|>"), "DATA-TEXT", "reserved token"),
+    ],
+)
+def test_messages_that_a_template_cannot_frame_are_refused(small_tokenizer, row, code, said):
+    tokenizer = copy.deepcopy(small_tokenizer)
+    tokenizer.chat_template = STRICT
+    task = Preference(PreferenceTask(), tokenizer=tokenizer, positions=64)
+    assert task.encode([chat("user")]).rows
+    with pytest.raises(DataError, match=said) as caught:
+        task.encode([row])
+    assert (caught.value.code, caught.value.at) == (code, "a.jsonl:1")
 
 
 def test_chat_messages_stand_in_the_bases_template(small_tokenizer):

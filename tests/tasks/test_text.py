@@ -50,7 +50,7 @@ def test_a_texts_nats_are_transformers_loss_times_its_tokens(lm, stock_lm, bos):
         nats, tokens = nats_of(lm, stock_lm, row.text, room=16 - bos, bos=bos)
         assert line.scores["nats"] == pytest.approx(nats, rel=1e-6)
         assert line.scores["tokens"] == tokens
-        assert line.scores["bytes"] == len(row.text.encode("utf-8"))
+        assert not bos or line.scores["bytes"] == len(row.text.encode("utf-8"))
         assert (line.id, line.text, line.target, line.prediction) == (row.id, row.text, None, "")
         total, count = total + nats, count + tokens
     assert loss == pytest.approx(total / count, rel=1e-6)
@@ -90,6 +90,18 @@ def test_without_bos_each_pieces_first_token_is_not_predicted(lm):
     assert len(tokens) % 7 != 1
     predicted = [token for at, token in enumerate(tokens) if at % 7]
     assert [target for piece in pieces for target in piece.targets] == predicted
+
+
+@pytest.mark.parametrize("most", [2, 7, 9, 64])
+@pytest.mark.parametrize("eos", [True, False])
+def test_without_bos_bytes_are_those_of_the_predicted_tokens(lm, most, eos):
+    row = TextRow("train/0", "dull , dull and\n\n dull again " * 5, "a.txt:1")
+    lines, _ = lines_of(lm, task_of(lm, max_length=most, bos=False, eos=eos), [row])
+    tokens = lm.tokenizer(row.text)["input_ids"]
+    predicted = [token for at, token in enumerate(tokens) if at % most]
+    assert lines[0].scores["tokens"] == len(predicted) + (eos and len(tokens) % most > 0)
+    # Of a byte-level tokenizer's token each character is a byte.
+    assert lines[0].scores["bytes"] == len("".join(lm.tokenizer.convert_ids_to_tokens(predicted)))
 
 
 def test_a_text_of_one_token_without_a_beginning_is_refused(lm):

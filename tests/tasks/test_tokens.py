@@ -3,10 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerFast
+from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerFast
 
 from loratory.errors import ConfigError, DataError
-from loratory.tasks.tokens import beginning, fitting, longest, reserved_notes, token_ids
+from loratory.tasks.tokens import (
+    beginning,
+    fitting,
+    longest,
+    reserved_notes,
+    reserved_tokens,
+    token_ends,
+    token_ids,
+)
 
 END = "<|endoftext|>"
 
@@ -80,3 +88,17 @@ def test_texts_with_a_reserved_token_are_counted_and_the_first_is_named(small_to
     (note,) = reserved_notes(small_tokenizer, [("a", "x:1"), (END, "x:2"), (END * 2, "x:3")])
     assert note.startswith("2 texts contain")
     assert "(first: x:2)" in note
+
+
+def test_a_special_token_without_a_name_of_its_own_is_reserved_too(gpt2_folder):
+    tokenizer = AutoTokenizer.from_pretrained(gpt2_folder)
+    tokenizer.add_tokens([AddedToken("<|im_end|>", special=True), AddedToken("<think>")])
+    assert set(reserved_tokens(tokenizer)) == {END, "<|im_end|>"}
+
+
+def test_every_token_has_an_end_and_the_last_ones_is_the_texts(tokenizer):
+    text = "naïve <|endoftext|>  🙂\n\nquiet film"
+    ends = token_ends(tokenizer, text)
+    assert len(ends) == len(token_ids(tokenizer, [text])[0])
+    assert ends == sorted(ends)
+    assert ends[-1] == len(text)

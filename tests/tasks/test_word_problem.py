@@ -77,8 +77,9 @@ def test_an_answer_that_nobody_knows_is_no_target(lm):
     assert task_of(lm).prediction(row, [Written((), 0.0, cut=False)]).target is None
 
 
-def test_an_example_whose_answer_is_no_number_is_refused(lm):
-    own = [{"problem": "is it?", "answer": "two", "solution": "so two."}]
+@pytest.mark.parametrize("answer", ["two", "2e0", "NaN"])
+def test_an_example_whose_answer_is_no_plain_number_is_refused(lm, answer):
+    own = [{"problem": "is it?", "answer": answer, "solution": "so two."}]
     with pytest.raises(ConfigError) as caught:
         task_of(lm, examples=own)
     assert (caught.value.code, caught.value.at) == ("CFG-VALUE", "task.examples[0].answer")

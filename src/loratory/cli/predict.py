@@ -21,7 +21,8 @@ def predict(  # noqa: PLR0913 - one parameter an option
         ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="The file's column of texts; else that of the recipe.")
+        str | None,
+        typer.Option(help="The file's column of texts; else that of the run's own rows."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the predictions.")] = None,
     precision: Precision = None,

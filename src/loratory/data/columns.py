@@ -23,7 +23,8 @@ def text_and_label(path: Path, text: str | None, label: str | None) -> tuple[str
     There is none in a file of two columns of which one repeats itself and the other does not.
 
     Raises:
-        DataError: DATA-COL, when it cannot be told; DATA-FILE, when the file cannot be read.
+        DataError: DATA-COL, when it cannot be told; DATA-FILE, when the file cannot be read; what
+            is wrong with the first row, when every row is malformed.
     """
     if text is not None and label is not None:
         return text, label
@@ -43,7 +44,9 @@ def text_and_label(path: Path, text: str | None, label: str | None) -> tuple[str
         "DATA-COL",
         "which column holds the texts and which the classes cannot be told",
         at=str(path),
-        got=f"a file with the columns {', '.join(names)}",
+        got=f"a file with the columns {', '.join(names)}"
+        if names
+        else "a first line that names no columns",
         fix="name them with --text COLUMN --label COLUMN",
     )
 
@@ -54,18 +57,25 @@ def _names(path: Path) -> list[str]:
     lines = file_content(path).decode("utf-8-sig", "replace").splitlines()
     if not lines or ending not in (*_SEPARATORS, ".jsonl"):
         return []
-    if ending == ".jsonl":
-        try:
+    try:
+        if ending == ".jsonl":
             first = parse_json(lines[0])
-        except ValueError:
-            return []
-        return [*first] if isinstance(first, dict) else []
-    return next(csv.reader(io.StringIO(lines[0]), delimiter=_SEPARATORS[ending]), [])
+            return [*first] if isinstance(first, dict) else []
+        return next(csv.reader(io.StringIO(lines[0]), delimiter=_SEPARATORS[ending]), [])
+    except (ValueError, RecursionError, csv.Error):
+        return []
 
 
 def _distinct(path: Path, names: Sequence[str]) -> dict[str, float]:
-    """Return how many different values each column has, as a share of the rows."""
-    records = [r for r in read_table(path, names).records if isinstance(r, Record)]
+    """Return how many different values each column has, as a share of the rows.
+
+    Raises:
+        DataError: the first row's, where every row is malformed.
+    """
+    read = read_table(path, names).records
+    records = [record for record in read if isinstance(record, Record)]
+    if not records:
+        raise next(fault for fault in read if isinstance(fault, DataError))
     columns = zip(*(map(str, record.values) for record in records), strict=True)
     return {
         name: len({*column}) / len(records) for name, column in zip(names, columns, strict=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from loratory.data.strict_json import shown
+from loratory.data.texts import checked_text
 from loratory.errors import DataError
 
 LabelOf = Callable[[object, str], int]
@@ -33,7 +34,7 @@ class LabelColumn:
 
         Raises:
             DataError: it means none of them, or is a number where the file's labels so far are
-                names, or the reverse (DATA-LABEL).
+                names, or the reverse (DATA-LABEL); or no text may be like it (DATA-TEXT).
         """
         name = _label_name(value, place)
         index, by_number = self._class(value, name)
@@ -81,7 +82,8 @@ def inferred_labels(values: Iterable[object]) -> tuple[str, ...]:
     """Return the classes that a training file's labels name, sorted; whole numbers as numbers.
 
     What cannot be a class is left out here and refused when the rows are read: a label that
-    differs from an earlier one in spaces or case alone, or is of another type than the first.
+    differs from an earlier one in spaces or case alone, is of another type than the first, or
+    holds what no text may.
     """
     names: dict[str, str] = {}
     kind: type | None = None
@@ -90,7 +92,7 @@ def inferred_labels(values: Iterable[object]) -> tuple[str, ...]:
             continue
         kind = type(value)
         name = str(value)
-        if name == name.strip():
+        if name == name.strip() and _is_sound(name):
             names.setdefault(name.casefold(), name)
     if all(_WHOLE.fullmatch(name) for name in names.values()):
         return tuple(sorted(names.values(), key=int))
@@ -101,9 +103,16 @@ def _is_label(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
 
 
+def _is_sound(name: str) -> bool:
+    try:
+        return bool(checked_text(name, ""))
+    except DataError:
+        return False
+
+
 def _label_name(value: object, place: str) -> str:
     if _is_label(value):
-        return str(value)
+        return checked_text(str(value), place, what="label")
     missing = value is None or value == ""
     raise DataError(
         "DATA-LABEL",

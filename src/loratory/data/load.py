@@ -128,8 +128,10 @@ def _used(whole: Dataset, section: DataSection) -> Dataset:
         refuse_conflicts(findings, whole.labels)
     if section.leaks == "refuse":
         refuse_leaks(findings, published=section.name is not None)
-    splits = {split: whole.rows(split) for split in section.splits or whole.splits}
-    used = replace(whole, splits=limited(splits, section.limit))
+    kept = replace(whole, splits=limited(whole.splits, section.limit))
+    used = replace(
+        kept, splits={split: kept.rows(split) for split in section.splits or kept.splits}
+    )
     refuse_one_class(used)
     if used.splits != whole.splits:
         findings = audit(used)

@@ -1,8 +1,8 @@
 """Pairs: a prompt with a chosen and a rejected answer, as texts or as the messages of a chat.
 
 The columns are those that TRL reads: `prompt`, `chosen`, `rejected`. Where there is no prompt, it
-is what both answers begin with. Messages are lists of `{"role": …, "content": …}`; a last message
-of the prompt that the answer goes on from is the answer's.
+is what both answers begin with. Messages are lists of `{"role": …, "content": …}`; an answer's
+follow the prompt's.
 """
 
 from collections.abc import Sequence

@@ -2,12 +2,14 @@
 
 With `data.dir` the named set is read from `data.dir/word_problems/{train,validation,test}.jsonl`. A
 file has the columns `problem` and `answer`, and maybe `solution`: the steps to the answer. The
-answer is a plain number, without unit and without commas, so that it can be compared exactly.
+answer is a plain number, without unit, commas and exponent, so that what a model writes can be
+compared with it exactly.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from loratory.data.files import missing_file
@@ -15,10 +17,16 @@ from loratory.data.readers import Table, read_table
 from loratory.data.reading import Reading, own_files
 from loratory.data.records import Record
 from loratory.data.rows import ProblemRow
+from loratory.data.strict_json import shown
 from loratory.data.texts import checked_text
 from loratory.data.word_problems import SIZES, word_problem_tables
 from loratory.errors import DataError
 from loratory.recipe.schema import DataSection
+
+PLAIN_NUMBER = "a plain number such as 4 or 2.35, without unit, commas and exponent"
+
+# The digits that a floating-point number may need, and not the thousands that Python cannot read.
+_PLAIN = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?")
 
 
 @dataclass(frozen=True)
@@ -74,18 +82,23 @@ def _row_of(record: Record, number: str) -> ProblemRow:
 
 
 def _number(answer: object, place: str) -> str:
-    """Return the answer as it is written, if it is a number."""
-    text = "" if answer is None or isinstance(answer, bool) else str(answer).strip()
-    try:
-        if Decimal(text).is_finite():
-            return text
-    except InvalidOperation:
-        pass
-    raise DataError(
-        "DATA-LABEL",
-        "the answer is no number",
-        at=place,
-        got=text or None,
-        expected="a plain number such as 4 or 2.35, without unit and without commas",
-        fix="write the answer as a number, and keep the unit in the problem",
-    )
+    """Return the answer, if it is a number, as it is to be written."""
+    number = plain_number(answer)
+    if number is None:
+        raise DataError(
+            "DATA-LABEL",
+            "the answer is no plain number",
+            at=place,
+            got=shown(answer),
+            expected=PLAIN_NUMBER,
+            fix="write the answer as such a number, and keep the unit in the problem",
+        )
+    return number
+
+
+def plain_number(value: object) -> str | None:
+    """Return a number as digits, written out where it is no text; None where it is none."""
+    if isinstance(value, float | Decimal):
+        value = format(Decimal(str(value)), "f")
+    text = "" if isinstance(value, bool) else str(value).strip()
+    return text if _PLAIN.fullmatch(text) else None

@@ -7,6 +7,11 @@ from difflib import get_close_matches
 from loratory.errors import DataError
 
 _MOST_SHOWN = 20
+_NAMED_BY = {
+    "text": "data.text (`loratory predict`: --column)",
+    **{column: f"data.{column}" for column in ("label", "prompt", "chosen", "rejected")},
+}
+"""What names another column than the usual one; of other usual columns there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,13 @@ def missing_column(column: str, found: Sequence[str], place: str) -> DataError:
     near = near or get_close_matches(column, found, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     names = ", ".join(map(repr, found[:_MOST_SHOWN])) or "nothing"
+    if column in _NAMED_BY:
+        other = f"set {_NAMED_BY[column]} to a column that the file has"
+    else:
+        other = "correct the setting that names it, if one does"
     return DataError(
         "DATA-COL",
         f"required column {column!r} is missing; found: {names}",
         at=place,
-        fix=f"{hint}call the column {column!r}, or set data.text and data.label to columns that "
-        "the file has",
+        fix=f"{hint}call the column {column!r}, or {other}",
     )

@@ -5,7 +5,8 @@ classifier that is to say how positive a tuned model writes, and never in a pair
 thirds are for pairs and texts. Sentences of the latter that share their first words, and have at
 least three more each, are paired one to one in the order of the file: the positive one's rest is
 chosen, the negative one's rejected, the shared words the prompt. Openings of six words come first,
-then of five, down to one, and each sentence is used once.
+then of five, down to one, and each sentence is used once. A malformed sentence stays what it is, a
+fault of the file, behind the pairs.
 """
 
 from collections import defaultdict
@@ -15,13 +16,15 @@ from hashlib import sha256
 from itertools import chain
 from typing import NamedTuple
 
+from loratory.data.labels import LabelColumn, LabelOf
 from loratory.data.readers import Table
 from loratory.data.records import Record, Records
-from loratory.data.texts import normalised
+from loratory.data.texts import checked_text, normalised
 from loratory.errors import DataError
 
 JUDGE, PAIRS = "rotten_tomatoes_judge", "rotten_tomatoes_pairs"
 
+_LABELS = ("negative", "positive")
 _JUDGES_SHARE = 3
 _LONGEST_OPENING = 6
 _LEAST_REST = 3
@@ -54,9 +57,7 @@ def text_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
 
 def pair_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Return pairs of the other sentences, as records of chosen, rejected and prompt."""
-    return {
-        split: _with(table, _pairs(_part(table, judges=False))) for split, table in tables.items()
-    }
+    return {split: _with(table, _table_pairs(table)) for split, table in tables.items()}
 
 
 def _with(table: Table, records: Records) -> Table:
@@ -77,9 +78,16 @@ def _is_judges(record: Record) -> bool:
     return sha256(text.encode()).digest()[0] % _JUDGES_SHARE == 0
 
 
-def _pairs(records: Records) -> Records:
-    left = [_sentence(record) for record in records if isinstance(record, Record)]
-    found: Records = []
+def _table_pairs(table: Table) -> Records:
+    """Return the pairs of a table's sentences, and behind them the faults of the others."""
+    label_of = LabelColumn(_LABELS, digits=table.digits)
+    read = [_sentence(record, label_of) for record in _part(table, judges=False)]
+    faults = [fault for fault in read if isinstance(fault, DataError)]
+    return [*_pairs([one for one in read if isinstance(one, _Sentence)]), *faults]
+
+
+def _pairs(left: list[_Sentence]) -> list[Record]:
+    found: list[Record] = []
     for length in range(_LONGEST_OPENING, 0, -1):
         openings: defaultdict[tuple[str, ...], tuple[list[_Sentence], list[_Sentence]]]
         openings = defaultdict(lambda: ([], []))
@@ -99,9 +107,15 @@ def _pairs(records: Records) -> Records:
     return found
 
 
-def _sentence(record: Record) -> _Sentence:
+def _sentence(record: Record | DataError, label_of: LabelOf) -> _Sentence | DataError:
+    if isinstance(record, DataError):
+        return record
     text, label = record.values
-    return _Sentence(tuple(str(text).split()), str(label) in ("1", "positive"), record.place)
+    try:
+        words = checked_text(text, record.place).split()
+        return _Sentence(tuple(words), label_of(label, record.place) == 1, record.place)
+    except DataError as fault:
+        return fault
 
 
 def _record(opening: Sequence[str], good: _Sentence, bad: _Sentence) -> Record:

@@ -1,11 +1,13 @@
 """What holdouts, limits and audits ask of a row, answered for each kind of rows."""
 
 from dataclasses import replace
+from decimal import Context, Decimal
 from functools import lru_cache
 
 from loratory.data.rows import AnyRow, PairRow, ProblemRow, QuestionRow, Row, TextRow, plain
 from loratory.data.texts import normalised
 
+_EXACT = Context(prec=1_000)  # digits, more than any answer has
 ANSWERS = ("answerable", "unanswerable")
 
 
@@ -40,18 +42,26 @@ def same_as(row: AnyRow) -> str:
 
 
 def said_of(row: AnyRow, labels: tuple[str, ...]) -> str:
-    """Return what a row says of its text or question; two that are the same should say the same."""
+    """Return what a row says of its text or question; two that are the same should say the same.
+
+    What counts as the same answer is written the same: 4 for 4.0.
+    """
     match row:
         case Row():
             return labels[row.label]
         case QuestionRow():
             return ANSWERS[not row.answers]
         case ProblemRow():
-            return row.answer
+            return _shortest(row.answer)
         case TextRow():
             return ""
         case PairRow():
-            return plain(row.chosen)
+            return normalised(plain(row.chosen))
+
+
+def _shortest(number: str) -> str:
+    """Return a plain number without its needless zeros."""
+    return format(Decimal(number).normalize(_EXACT), "f") if number else ""
 
 
 def belongs_to(row: AnyRow) -> tuple[str, ...]:

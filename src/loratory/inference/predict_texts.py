@@ -34,7 +34,8 @@ def predict_file(
 ) -> list[Prediction]:
     """Return a prediction for each row of `file`, in order.
 
-    Ids are the places in the file; of questions that have ids, their own.
+    `column` is that of the texts, or problems; absent: the one that the run's own rows have. Ids
+    are the places in the file; of questions that have ids, their own.
 
     Raises:
         ConfigError: as `predict_texts`, or a column is named for a file of questions (CFG-USAGE).
@@ -50,7 +51,8 @@ def predict_file(
                 fix="leave --column out: questions are read from the columns question and context",
             )
         return tuned.predict_rows(read_questions(file))
-    texts = read_texts(file, column or tuned.recipe.data.text)
+    usual = "problem" if tuned.recipe.task.reads == "problems" else tuned.recipe.data.text
+    texts = read_texts(file, column or usual)
     predictions = tuned.predict([text.text for text in texts])
     return [replace(line, id=text.place) for line, text in zip(predictions, texts, strict=True)]
 

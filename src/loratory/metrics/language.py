@@ -2,8 +2,8 @@
 
     nats_per_token    Σ -log p(token | tokens before it) / tokens predicted
     perplexity        exp(nats_per_token): among how many equally likely tokens it is as unsure
-    bits_per_byte     Σ -log2 p / UTF-8 bytes; comparable between tokenizers, which the others are
-                      not
+    bits_per_byte     Σ -log2 p / UTF-8 bytes of the tokens predicted; comparable between
+                      tokenizers, which the others are not
 
 Sums over all texts are divided once, so every token counts the same, whatever the length of its
 text. Of each metric, less is better.

@@ -6,8 +6,9 @@ The number that a text gives as its answer is read off by rule:
                                               several such sentences, the first
     elsewhere                                 the last number of the text
 
-A number may have a sign, decimals and commas between thousands; what stands around it, such as a
-currency or a full stop, is no part of it. It is right if it equals the right answer exactly:
+A line's end ends the sentence too, unless nothing has been said in it since. A number may have a
+minus (either character for it), decimals and commas between thousands; what stands around it, such
+as a currency or a full stop, is no part of it. It is right if it equals the right answer exactly:
 4, 4.0 and 4.00 are the same, 4.01 is another.
 """
 
@@ -25,9 +26,9 @@ from loratory.metrics.classification import Floats
 from loratory.metrics.intervals import mean_intervals
 from loratory.metrics.predictions import Prediction
 
-_SAYS = re.compile(r"\banswer\b(?:\s+is\b|\s*:)(?P<rest>.*)", re.IGNORECASE)
+_SAYS = re.compile(r"\banswer\b(?:\s+is\b|\s*:)[\s:]*(?P<rest>.*)", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
-_NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?!\d)")
+_NUMBER = re.compile(r"(?<![\w.])[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?!\d)")
 _FIX = "evaluate the run again on problems with their answers"
 
 
@@ -89,7 +90,10 @@ def number_in(text: str) -> Fraction | None:
     says = _SAYS.search(text)
     where = _SENTENCE_END.split(says["rest"])[0] if says else text
     numbers = _NUMBER.findall(where)
-    return Fraction(numbers[-1].replace(",", "")) if numbers else None
+    try:
+        return Fraction(numbers[-1].replace(",", "").replace("\u2212", "-")) if numbers else None
+    except ValueError:  # Python reads no number of thousands of digits
+        return None
 
 
 def _target(line: Prediction) -> Fraction:

@@ -13,15 +13,18 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from loratory.errors import ConfigError
 from loratory.recipe.explain import explain
 from loratory.recipe.overrides import apply_overrides
 from loratory.recipe.schema import ClassifyTask, Recipe
-from loratory.recipe.settings import COMMAND_LINE, Settings
+from loratory.recipe.settings import COMMAND_LINE, UNPRINTABLE, Settings
 from loratory.recipe.shipped import recipe_file
 from loratory.recipe.yaml_file import read_yaml_file
 from loratory.recipe.yaml_nodes import MOST_CHARACTERS
+from loratory.recipe.yaml_scalar import resolved_scalar
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
@@ -105,8 +108,24 @@ def dump_written(recipe: Recipe) -> str:
     return _yaml(recipe.model_dump(mode="json", exclude_unset=True))
 
 
+class _Representer(SafeRepresenter):
+    """Quotes every text that would be read as something else."""
+
+
+def _text(representer: SafeRepresenter, text: str) -> ScalarNode:
+    # ruamel.yaml quotes what it would read as a number itself, and escapes between " alone.
+    is_plain = resolved_scalar(text) == text and not UNPRINTABLE.search(text)
+    style = None if is_plain else '"'
+    node: ScalarNode = representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
+
+
+_Representer.add_representer(str, _text)
+
+
 def _yaml(values: dict[str, Any]) -> str:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated None
     yaml.width = MOST_CHARACTERS  # ruamel.yaml changes long text where it folds it

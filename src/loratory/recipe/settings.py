@@ -21,6 +21,9 @@ LARGEST_WHOLE_NUMBER = 2**63 - 1
 UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]"
 )
+# What no value may hold, however it is written. The rest of the above has its place in the texts
+# and class names that a run's recipe takes from its data, escaped between quotes.
+_REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PLAIN_KEY = re.compile(r"[\w-]{1,64}")
 
 
@@ -89,12 +92,12 @@ def dotted(path: KeyPath) -> str:
 
 
 def check_scalar(value: Scalar, at: str) -> None:
-    """Refuse text that cannot be printed and whole numbers that no machine word holds.
+    """Refuse text with control characters, and whole numbers that no machine word holds.
 
     Raises:
         ConfigError: CFG-TYPE for the text, CFG-RANGE for the number.
     """
-    if isinstance(value, str) and (found := UNPRINTABLE.search(value)):
+    if isinstance(value, str) and (found := _REFUSED.search(value)):
         raise ConfigError(
             "CFG-TYPE",
             f"the text holds the character U+{ord(found[0]):04X}, which cannot be printed",

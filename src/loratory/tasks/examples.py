@@ -18,6 +18,7 @@ from loratory.errors import ConfigError
 from loratory.recipe.schema import PromptingMethod, Recipe
 from loratory.recipe.streams import stream_seed
 
+_SETTING = "method.examples.k"
 _AT_ONCE = 256  # rows whose likeness to all training rows is in memory at once
 
 
@@ -100,7 +101,7 @@ def example_rows(recipe: Recipe, dataset: Dataset) -> tuple[Any, ...]:
         return ()
     train, chosen = dataset.rows("train"), recipe.method.examples
     if chosen.k > len(train):
-        raise _too_many(chosen.k, f"at most {len(train):,}, the training rows")
+        raise no_examples(_SETTING, chosen.k, f"at most {len(train):,}, the training rows")
     generator = np.random.Generator(np.random.PCG64(stream_seed(recipe.seed, "examples")))
     shuffled = [train[number] for number in generator.permutation(len(train))]
     match chosen.kind:
@@ -117,23 +118,26 @@ def example_rows(recipe: Recipe, dataset: Dataset) -> tuple[Any, ...]:
 def _balanced(rows: Sequence[Any], k: int, labels: Sequence[str]) -> tuple[Any, ...]:
     """Return `k` of the rows, class by class in turn."""
     if k < len(labels):
-        raise _too_many(k, f"at least {len(labels)}, one of each class")
+        raise no_examples(_SETTING, k, f"at least {len(labels)}, one of each class")
     by_class = [[row for row in rows if stratum(row) == number] for number in range(len(labels))]
     each = -(-k // len(labels))
     least = min(range(len(labels)), key=lambda number: len(by_class[number]))
     if len(by_class[least]) < each:
         most = len(by_class[least]) * len(labels)
-        raise _too_many(k, f"at most {most}: class {labels[least]} has {len(by_class[least])} rows")
+        raise no_examples(
+            _SETTING, k, f"at most {most}: class {labels[least]} has {len(by_class[least])} rows"
+        )
     turns = [part[turn] for turn in range(each) for part in by_class]
     return tuple(turns[:k])
 
 
-def _too_many(k: int, expected: str) -> ConfigError:
+def no_examples(at: str, k: int, expected: str) -> ConfigError:
+    """Return the error for a setting that asks for `k` examples, which there are not."""
     return ConfigError(
         "CFG-RANGE",
         "there are no such examples",
-        at="method.examples.k",
+        at=at,
         got=k,
         expected=expected,
-        fix="set method.examples.k accordingly, or use other training rows",
+        fix=f"set {at} accordingly, or use other training rows",
     )

@@ -6,6 +6,8 @@ from loratory.data.aside import with_kept_aside
 from loratory.data.checks import refuse_unanswerable, refuse_without_steps
 from loratory.data.load import load_dataset
 from loratory.data.rows import Answer, Dataset, QuestionRow
+from loratory.errors import ConfigError
+from loratory.recipe.load import dump_recipe
 from loratory.recipe.schema import (
     LabelWordsTask,
     NoMethod,
@@ -16,7 +18,8 @@ from loratory.recipe.schema import (
     WrittenQATask,
     task_labels,
 )
-from loratory.tasks.examples import example_rows
+from loratory.recipe.yaml_file import read_yaml_text
+from loratory.tasks.examples import example_rows, no_examples
 from loratory.tasks.make import completed
 
 
@@ -28,7 +31,9 @@ def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
 
     Raises:
         DataError, ResourceError, SecurityError: as `load_dataset`.
-        ConfigError: there are fewer training rows than are to be shown (CFG-RANGE).
+        ConfigError: there are fewer training rows than are to be shown, or none beside them
+            (CFG-RANGE); what the rows complete the task with is more than a recipe may hold
+            (CFG-SIZE).
     """
     task = recipe.task
     dataset = load_dataset(recipe.data, task.reads, task_labels(task))
@@ -39,12 +44,34 @@ def given_rows(recipe: Recipe) -> tuple[Recipe, Dataset]:
     if isinstance(task, LabelWordsTask) and task.shots:
         dataset = _without_examples(dataset, task)
     dataset = replace(dataset, examples=example_rows(recipe, dataset))
-    return recipe.model_copy(update={"task": task}), dataset
+    if task != recipe.task:
+        recipe = recipe.model_copy(update={"task": task})
+        _refuse_unreadable(recipe)
+    return recipe, dataset
+
+
+def _refuse_unreadable(recipe: Recipe) -> None:
+    """Refuse more classes and solved examples than the run's own recipe may hold (CFG-SIZE)."""
+    try:
+        read_yaml_text(dump_recipe(recipe), "recipe.yaml")
+    except ConfigError as error:
+        labels = task_labels(recipe.task) or ()
+        raise ConfigError(
+            error.code,
+            "the classes and solved examples that the data gives make the run's recipe too large",
+            at="data.train",
+            got=f"a set of {len(labels):,} classes",
+            expected=error.expected,
+            fix="show fewer or shorter solved examples (task.shots), or name fewer classes; is "
+            "data.label the right column?",
+        ) from None
 
 
 def _without_examples(dataset: Dataset, task: LabelWordsTask) -> Dataset:
     shown = {example.text for example in task.examples}
     train = tuple(row for row in dataset.rows("train") if row.text not in shown)
+    if not train:
+        raise no_examples("task.shots", task.shots, "fewer than all texts that differ")
     return replace(dataset, splits={**dataset.splits, "train": train})
 
 

@@ -32,7 +32,7 @@ from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import LabelWordsTask, SolvedExample
 from loratory.tasks.classes import CLASS_METRICS, Tempered, class_baselines, class_prediction
-from loratory.tasks.examples import Examples, SameForAll
+from loratory.tasks.examples import Examples, SameForAll, no_examples
 from loratory.tasks.prompt import Template, continuation, shared_length
 from loratory.tasks.shown import Prompts, left_out_notes, shown_ids
 from loratory.tasks.task import Predicted
@@ -273,7 +273,14 @@ def _verbalizer(problem: str, expected: str) -> ConfigError:
 def drawn_examples(
     rows: Sequence[Row], shots: int, labels: Sequence[str]
 ) -> tuple[SolvedExample, ...]:
-    """Return `shots` of the rows, class by class in turn, the first of each class first."""
+    """Return `shots` of the rows, class by class in turn, the first of each class first.
+
+    Raises:
+        ConfigError: no row would be left to train on, and to count classes from (CFG-RANGE).
+    """
+    if shots >= len(rows):
+        expected = f"fewer than {len(rows):,}, the training rows, of which some are to be left"
+        raise no_examples("task.shots", shots, expected)
     by_class = [[row for row in rows if row.label == number] for number in range(len(labels))]
     turns = [part[turn] for turn in range(shots) for part in by_class if turn < len(part)]
     return tuple(SolvedExample(text=row.text, label=labels[row.label]) for row in turns[:shots])

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.tree import common_length
 from loratory.data.rows import PairRow, Said
-from loratory.errors import ConfigError
-from loratory.tasks.tokens import token_ids, without_token
+from loratory.errors import ConfigError, DataError
+from loratory.tasks.tokens import reserved_tokens, token_ids, without_token
 
 _Tokens = tuple[int, ...]
 
@@ -34,7 +35,8 @@ def pair_tokens(
 
     Raises:
         ConfigError: rows are chat messages, and the base has no template.
-        DataError: a prompt has no token.
+        DataError: a prompt has no token; a message holds a reserved one (DATA-TEXT), or the base's
+            template refuses the messages (DATA-PAIR).
     """
     wholes = [
         [row.prompt, *(_after(row.prompt, answer) for answer in (row.chosen, row.rejected))]
@@ -80,11 +82,37 @@ def _of_chat(
             at=row.place,
             fix="use a base that was tuned to chat, or write prompt and answers as texts",
         )
+    reserved = reserved_tokens(tokenizer)
     found = []
     for number, part in enumerate(parts):
         messages = [message._asdict() for message in part if not isinstance(message, str)]
-        text = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=number == 0
-        )
+        _refuse_reserved(reserved, [message["content"] for message in messages], row.place)
+        try:
+            text = tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=number == 0
+            )
+        except TemplateError as error:
+            raise DataError(
+                "DATA-PAIR",
+                f"the base's chat template refuses these messages: {error}",
+                at=row.place,
+                got=" ".join(message["role"] for message in messages),
+                expected="messages that the base's template takes",
+                fix="put the roles into the order that it takes, or take the pair out",
+            ) from None
         found.append(tuple(tokenizer(text, add_special_tokens=False)["input_ids"]))
     return found
+
+
+def _refuse_reserved(reserved: Sequence[str], contents: Sequence[str], place: str) -> None:
+    """Refuse messages that hold a reserved token: between those of the template it would count."""
+    for token in reserved:
+        if any(token in content for content in contents):
+            raise DataError(
+                "DATA-TEXT",
+                "a chat message contains a reserved token of the base, which would end or begin "
+                "something there",
+                at=place,
+                got=token,
+                fix="take the token out of the message, or take the pair out",
+            )

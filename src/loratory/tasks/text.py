@@ -3,7 +3,8 @@
     nats per token = - Σ log p(token | tokens before) / tokens        perplexity = exp of that
 
 A text is cut into pieces of `max_length` tokens, one after the other, none overlapping; each piece
-begins anew, so that the first tokens of a piece have less to go by.
+begins anew, so that the first tokens of a piece have less to go by. Where nothing stands before a
+piece, its first token is not predicted, and counts in none of the metrics.
 """
 
 import math
@@ -23,7 +24,14 @@ from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import TextTask
 from loratory.tasks.task import Predicted, Scores
-from loratory.tasks.tokens import beginning, longest, reserved_notes, token_ids, without_token
+from loratory.tasks.tokens import (
+    beginning,
+    longest,
+    reserved_notes,
+    token_ends,
+    token_ids,
+    without_token,
+)
 
 _PIECE = 512
 
@@ -82,9 +90,9 @@ class PlainText:
         return Predicted(nats, negative_log_p(*scores, batch.counts))
 
     def prediction(self, row: TextRow, outputs: Sequence[Sequence[float]]) -> Prediction:
-        """Return the text's nats, tokens and bytes."""
+        """Return the text's nats, and the tokens and bytes that they are of."""
         nats, tokens = (math.fsum(part) for part in zip(*outputs, strict=True))
-        scores = {"nats": nats, "tokens": tokens, "bytes": float(len(row.text.encode()))}
+        scores = {"nats": nats, "tokens": tokens, "bytes": float(self._bytes(row.text))}
         return Prediction(row.id, row.text, None, "", scores)
 
     def score(self, predictions: Sequence[Prediction]) -> Scores:
@@ -104,3 +112,13 @@ class PlainText:
             if len(piece) > 1:
                 pieces.append(EncodedRow((piece,), tuple(range(len(piece) - 1)), piece[1:]))
         return tuple(pieces)
+
+    def _bytes(self, text: str) -> int:
+        """Return how many bytes the predicted tokens of a text have."""
+        size = len(text.encode())
+        if self.beginning:
+            return size
+        # Of a character that is several tokens, the first of them has the bytes.
+        ends = [0, *token_ends(self.tokenizer, text)]
+        firsts = range(0, len(ends) - 1, self.max_length)
+        return size - sum(len(text[ends[n] : ends[n + 1]].encode()) for n in firsts)

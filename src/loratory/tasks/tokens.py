@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -10,12 +11,23 @@ from loratory.errors import ConfigError, DataError
 _BETWEEN_DOCUMENTS = "<|endoftext|>"
 
 
+_ALONE: dict[str, Any] = {
+    "add_special_tokens": False,
+    "split_special_tokens": True,
+    "verbose": False,
+}
+
+
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Return the tokens of each text alone; a reserved token written in it is plain text."""
-    ids: list[list[int]] = tokenizer(
-        list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False
-    )["input_ids"]
+    ids: list[list[int]] = tokenizer(list(texts), **_ALONE)["input_ids"]
     return ids
+
+
+def token_ends(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Return where in the text each of the tokens that `token_ids` returns ends, in characters."""
+    spans = tokenizer(text, return_offsets_mapping=True, **_ALONE)["offset_mapping"]
+    return [end for _, end in spans]
 
 
 def beginning(tokenizer: PreTrainedTokenizerBase, *, bos: bool) -> tuple[int, ...]:
@@ -108,11 +120,17 @@ def without_token(place: str, text: str) -> DataError:
     )
 
 
+def reserved_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Return the tokens that stand for no text, such as those between documents and messages."""
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return [token for token in dict.fromkeys(tokenizer.all_special_tokens + added) if token.strip()]
+
+
 def reserved_notes(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, str]]
 ) -> tuple[str, ...]:
     """Return a note on the texts, each with its place, that contain a reserved token."""
-    reserved = [token for token in tokenizer.all_special_tokens if token.strip()]
+    reserved = reserved_tokens(tokenizer)
     hit = [place for text, place in texts if any(token in text for token in reserved)]
     if not hit:
         return ()

@@ -10,11 +10,11 @@ example: Kojima et al. 2022, arXiv:2205.11916.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 
 from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.rows import Encoding
+from loratory.data.problems import PLAIN_NUMBER, plain_number
 from loratory.data.rows import ProblemRow
 from loratory.errors import ConfigError
 from loratory.metrics.baselines import Baseline
@@ -95,19 +95,18 @@ def _row(number: int, example: SolvedProblem) -> ProblemRow:
     """Return a solved problem of the recipe as a row.
 
     Raises:
-        ConfigError: its answer is no number (CFG-VALUE).
+        ConfigError: its answer is no plain number (CFG-VALUE).
     """
     place = f"task.examples[{number}]"
-    try:
-        Decimal(example.answer)
-    except InvalidOperation:
+    answer = plain_number(example.answer)
+    if answer is None:
         raise ConfigError(
             "CFG-VALUE",
-            "the answer of a solved example is no number",
+            "the answer of a solved example is no plain number",
             at=f"{place}.answer",
             got=example.answer,
-            expected="a plain number such as 4 or 2.35",
+            expected=PLAIN_NUMBER,
             fix="write the number alone, without its unit",
-        ) from None
+        )
     steps = " ".join(example.solution.split())
-    return ProblemRow(place, example.problem, example.answer, steps, place)
+    return ProblemRow(place, example.problem, answer, steps, place)
