@@ -4,7 +4,9 @@ import pytest
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
-from loratory.export.reading import how_to_read
+from loratory.export.reading import how_to_read, save_reading
+from loratory.inference.tuned import load_run
+from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
@@ -42,6 +44,15 @@ def test_whoever_follows_the_advice_gives_the_tokens_of_tuning(gpt2_folder, name
     settings = {"add_special_tokens": False} if "add_special_tokens=False" in words else {}
     expected = [*beginning(tokenizer, bos=bos), *token_ids(tokenizer, [text])[0]]
     assert tokenizer(given, **settings)["input_ids"] == expected
+
+
+def test_what_is_exported_says_what_the_run_began_with(run_of, gpt2_folder, tmp_path):
+    start = run_of(gpt2_folder, "preference")
+    begun = {"method.kind": "peft", "method.folder": str(start / "adapter")}
+    run = run_of(gpt2_folder, "preference", **begun)
+    save_reading(load_run(run).recipe, run, tmp_path, kind="gguf")
+    assert load_recipe(tmp_path / "recipe.yaml").method.folder == str(start / "adapter")
+    assert (tmp_path / "references.json").is_file()
 
 
 SAID = [

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from transformers import PreTrainedTokenizerBase
 
 from loratory.inference.opened import EXPORTED, ExportKind
-from loratory.recipe.load import dump_recipe
+from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
@@ -30,7 +30,9 @@ def save_reading(
 ) -> None:
     """Write what the folder is, and all that texts are read by as the run reads them."""
     source = RunFolder.open(run)
-    write_file(folder / source.recipe.name, dump_recipe(recipe))
+    # A run that was read back is of its own adapter; what it began with is its reference.
+    began = recipe.model_copy(update={"method": load_recipe(source.recipe).method})
+    write_file(folder / source.recipe.name, dump_recipe(began))
     kept = [source.settled, source.shown]
     if source.references.is_file():  # which are the reference's only with what they were made of
         kept += [source.references, source.environment]
