@@ -72,6 +72,7 @@ def test_runs_of_every_task_are_quantised_after_training(run_of, name, base, req
     assert 0 < found["max_logit_difference"] < found["largest_logit"]
     assert found["rounded"]["mean_logit_difference"] <= 1e-3 * max(1, found["largest_logit"])
     assert found["bytes"] < found["float32_bytes"]
+    assert (found["rounded"]["equal_predictions"] is None) == (name == "text")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def write_ladder(
     """
     trained_for = _trained_for(run, others)
     tuned = load_run(run, overrides=_ON_PROCESSOR)
-    checked = checked_rows(tuned, None, rows or _ALL, splits=("test", "validation", "train"))
+    checked = checked_rows(tuned, run, None, rows or _ALL, splits=("test", "validation", "train"))
     rungs = []
     for rung in _rungs(run, tuned, checked, trained_for):
         tell(f"{rung.name}: {rung.missing or 'measured'}")

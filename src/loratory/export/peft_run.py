@@ -64,7 +64,7 @@ def export_peft(run: Path, out: Path, *, rows: int, file: Path | None = None) ->
             expected="a run of lora, ia3, prompt or prefix",
             fix=f"loratory export {run} --to transformers --out DIR",
         )
-    checked = checked_rows(tuned, file, rows)
+    checked = checked_rows(tuned, run, file, rows)
     certificate: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
@@ -111,7 +111,7 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
     return {
         **told(by_peft or apart, checked, TOLERANCE),
         "read_by": "Loratory" if by_peft is None else "Loratory and PEFT",
-        **scores_apart(tuned.task.main_metric, before, after),
+        **scores_apart(tuned, before, after),
     }
 
 
