@@ -106,10 +106,12 @@ def _run_as_teacher(folder: RunFolder, labels: Sequence[str]) -> Teacher:
             at=str(folder.path),
             fix=f"finish it with `loratory train --resume {folder.path}`",
         )
+    # What is shown before prompts and chosen after training is in no adapter.
+    beside = [path for path in (folder.shown, folder.settled) if path.is_file()]
     digest = _digest(
-        (adapter.path / MANIFEST).read_text(encoding="utf-8"),
+        *(path.read_text(encoding="utf-8") for path in (adapter.path / MANIFEST, *beside)),
         read_json(folder.environment)["digests"]["base"],
-        taught.task.model_dump_json(),
+        taught.model_dump_json(include={"task", "method", "quantization"}),
     )
     return Teacher(
         str(folder.path.resolve()),
