@@ -101,6 +101,14 @@ def test_what_cannot_be_quantised_is_refused(
     assert not (tmp_path / "small").exists()
 
 
+def test_a_recurrent_student_has_nothing_to_round(run_of, gpt2_folder, tmp_path):
+    base = f"{{kind: recurrent, tokenizer: {gpt2_folder}}}"
+    run = run_of(base, **{"base.hidden_size": 6, "method.kind": "full"})
+    with pytest.raises(ConfigError, match="a recurrent network has none") as refused:
+        quantize_run(run, tmp_path / "small", section=Int8Quantization())
+    assert refused.value.code == "CFG-QUANT"
+
+
 def test_what_does_not_compute_the_same_is_not_written(run_of, gpt2_folder, tmp_path, monkeypatch):
     opened = quantize.open_model
 
