@@ -9,6 +9,7 @@ the rows that are used.
 """
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import assert_never
 
@@ -129,7 +130,10 @@ def _used(whole: Dataset, section: DataSection) -> Dataset:
     if section.leaks == "refuse":
         refuse_leaks(findings, published=section.name is not None)
     splits = {split: whole.rows(split) for split in section.splits or whole.splits}
-    used = replace(whole, splits=limited(splits, section.limit))
+    held_out = (rows for split, rows in whole.splits.items() if split != "train")
+    used = replace(
+        whole, splits=limited(splits, section.limit), held_out=tuple(chain.from_iterable(held_out))
+    )
     refuse_one_class(used)
     if used.splits != whole.splits:
         findings = audit(used)

@@ -147,6 +147,9 @@ class Dataset:
     examples: tuple[Any, ...] = ()
     """Training rows that may stand solved before prompts."""
 
+    held_out: tuple[Any, ...] = ()
+    """All rows outside the training split, those too that the run leaves out."""
+
     @cached_property
     def digest(self) -> dict[str, str]:
         """sha256 of each split's rows, in order: of everything in them but id and place."""
