@@ -209,7 +209,8 @@ def reference(tuned: Tuned, run: Path) -> dict[str, Any]:
             "settled": settled,
         },
         "versions": environment()["versions"],
-        "how_to_read": how_to_read(recipe.task, tuned.base.tokenizer) + _temperature_words(settled),
+        "how_to_read": how_to_read(recipe.task, tuned.task, tuned.base.tokenizer)
+        + _temperature_words(settled),
     }
 
 
