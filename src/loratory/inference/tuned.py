@@ -27,7 +27,6 @@ from loratory.recipe.schema import (
     DistillationSection,
     MethodSection,
     PeftMethod,
-    PromptingMethod,
     Recipe,
     RecurrentBase,
     TrainingSection,
@@ -37,9 +36,8 @@ from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.runs.published import open_published
-from loratory.tasks.examples import examples_of
-from loratory.tasks.make import make_task, reads_vocabulary
-from loratory.tasks.task import Scores, Settling, Showing, Task
+from loratory.tasks.make import make_task, reads_vocabulary, shown_before
+from loratory.tasks.task import Scores, Settling, Task
 from loratory.train.compute import Compute, choose_compute
 
 
@@ -70,11 +68,7 @@ class Tuned:
 
     def showing(self, rows: Sequence[AnyRow]) -> Self:
         """Return it with some of these solved rows before its prompts, as its method chooses."""
-        if not rows:
-            return self
-        assert isinstance(self.recipe.method, PromptingMethod)
-        assert isinstance(self.task, Showing)
-        return replace(self, task=self.task.showing(examples_of(self.recipe.method, rows)))
+        return replace(self, task=shown_before(self.task, self.recipe.method, rows))
 
     def predict(self, items: Sequence[Item]) -> list[Prediction]:
         """Return a prediction for each text, or question with its context; ids count from 0.

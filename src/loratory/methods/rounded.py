@@ -111,8 +111,8 @@ def layers_to_round(network: Network, section: QuantizationSection) -> dict[str,
         raise _cannot(
             "no linear layer is left to round",
             at="quantization",
-            fix="skip fewer layers if some are skipped; a recurrent network has none, and in int8 it "
-            "goes to ONNX: loratory export RUN --to onnx-int8 --out DIR",
+            fix="skip fewer layers if some are skipped; a recurrent network has none, and goes to "
+            "int8 as ONNX: loratory export RUN --to onnx-int8 --out DIR",
         )
     _check_groups(found, section)
     return found
