@@ -209,7 +209,7 @@ def test_a_wrong_fold_is_seen_and_nothing_is_written(film_run, tmp_path, monkeyp
     with pytest.raises(NumericsError, match=r"NUM-MERGE.*nothing was written") as caught:
         merge_run(film_run, tmp_path / "merged")
     assert "(tolerance 2e-05, relative to the largest logit" in caught.value.headline
-    assert "--tolerance=" in caught.value.fix
+    assert "`loratory merge` with --tolerance=" in caught.value.fix
     assert not [*tmp_path.iterdir()]
 
 

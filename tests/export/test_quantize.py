@@ -144,3 +144,11 @@ def test_the_folder_holds_on_without_the_run(run_of, llama_folder, tmp_path):
     before = scores(open_model(tmp_path / "small"))
     shutil.rmtree(run)
     assert scores(open_model(tmp_path / "small")) == before
+
+
+def test_what_was_written_is_no_run_to_write_again(run_of, llama_folder, tmp_path):
+    quantize_run(run_of(llama_folder), tmp_path / "small", section=Int8Quantization())
+    with pytest.raises(RunError, match="exported to") as refused:
+        merge_run(tmp_path / "small", tmp_path / "merged")
+    assert refused.value.code == "RUN-FOLDER"
+    assert "--resume" not in refused.value.fix

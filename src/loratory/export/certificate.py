@@ -81,7 +81,10 @@ class Difference:
         if not math.isfinite(self.greatest):
             return ""
         enough = 1.1 * self.greatest / max(1.0, self.largest_logit)
-        return f", or set --tolerance={enough:.2g} if so large a difference does not matter to you"
+        return (
+            f", or write it by `loratory merge` with --tolerance={enough:.2g} if so large a "
+            "difference does not matter to you"
+        )
 
 
 def difference(pairs: Iterable[tuple[Tensor, Tensor]]) -> Difference:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from transformers import PreTrainedTokenizerBase
 
 from loratory.data.rows import AnyRow, ProblemRow, QuestionRow, Row
-from loratory.inference.opened import EXPORTED, ExportKind
+from loratory.inference.opened import ExportKind
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import (
     ClassifyTask,
@@ -42,7 +42,7 @@ def save_reading(
     for path in kept:
         if path.is_file():
             shutil.copyfile(path, folder / path.name)
-    write_json(folder / EXPORTED, {"kind": kind, **further})
+    write_json(RunFolder(folder).exported, {"kind": kind, **further})
 
 
 def how_to_read(section: TaskSection, task: Task, tokenizer: PreTrainedTokenizerBase) -> str:
