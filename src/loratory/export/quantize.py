@@ -150,8 +150,8 @@ def _compared(
     changed = changed_predictions(tuned, rounded, after)
     equal = None if changed is None else len(checked.rows) - changed
     # Of what is written one other word changes all that follow.
-    counts = equal is not None and tuned.task.writing is None
-    _require_the_same(from_rounded, equal / len(checked.rows) if counts else None, at=str(folder))
+    share = None if equal is None or tuned.task.writing else equal / len(checked.rows)
+    _require_the_same(from_rounded, share, at=str(folder))
     found = {
         "trained_for_it": section == tuned.recipe.quantization,
         "split": checked.split,
