@@ -77,7 +77,7 @@ def _rows(found: dict[str, Any]) -> Iterator[list[str]]:
             f"{said['max_logit_difference']:.2g}",
             f"{said['largest_logit']:.3g}",
             f"{said['tolerance']:g}",
-            f"{said['changed_predictions']:,}",
+            "-" if said["changed_predictions"] is None else f"{said['changed_predictions']:,}",
             said["metric"],
             f"{said['metric_before']:.4f}",
             f"{said['metric_after']:.4f}",

@@ -6,13 +6,10 @@ Whatever can be wrong with the input is found before the run folder appears. Fro
 folder is enough: `resume` makes the same objects again and hands them to the same `_run`.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from safetensors.torch import save
 
 from loratory.data.rows import rows_digest
 from loratory.errors import RunInterruptedError
@@ -27,11 +24,7 @@ from loratory.inference.selection import check_selection, refuse_sweep
 from loratory.inference.shown import write_shown
 from loratory.inference.teaching import objective, with_extra, with_teaching
 from loratory.inference.tuned import Tuned, load_run
-from loratory.methods.trained import (
-    load_trained,
-    trained_parameters,
-    trained_tensors,
-)
+from loratory.methods.trained import load_trained, trained_digest, trained_parameters
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
@@ -254,7 +247,6 @@ def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
 
 def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
     tuned = frozen.tuned
-    start = save(trained_tensors(tuned.base.network))
     compute = tuned.compute
     return environment() | {
         "gpu": compute.gpu,
@@ -268,7 +260,7 @@ def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
         "digests": {
             "base": tuned.base.digest,
             "teacher": given.teacher.digest if given.teacher else None,
-            "start": hashlib.sha256(start).hexdigest(),
+            "start": trained_digest(tuned.base.network),
             **{f"{split} data": digest for split, digest in given.dataset.digest.items()},
             "extra data": rows_digest(given.extra) if given.extra else None,
         },

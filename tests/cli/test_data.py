@@ -23,6 +23,15 @@ def test_json_has_every_split_and_what_they_share(loratory, film_recipe, films):
     assert set(found["shared"].values()) <= {0}
 
 
+def test_training_rows_that_are_never_read_have_no_tokens(loratory, film_recipe):
+    task = ("task={kind: label_words}", "method=null", "method.kind=none")
+    ran = loratory("data", "check", film_recipe, *task, "--json")
+    found = json.loads(ran.out)["splits"]
+    assert (found["train"]["tokens"], found["train"]["truncated"]) == (None, 0)
+    assert found["test"]["tokens"]["min"] > 0
+    assert loratory("data", "check", film_recipe, *task).code == 0
+
+
 def test_a_person_sees_a_table_sources_and_repeats(loratory, film_recipe, films):
     ran = loratory("data", "check", film_recipe)
     assert ran.code == 0

@@ -3,9 +3,10 @@
 import pytest
 
 from loratory.data.extra import extra_rows
+from loratory.data.load import load_dataset
 from loratory.data.rows import Dataset, Row
 from loratory.errors import DataError
-from loratory.recipe.schema import DistillationSection
+from loratory.recipe.schema import DataSection, DistillationSection
 
 
 def rows(split, *texts):
@@ -39,6 +40,17 @@ def test_texts_that_the_data_holds_are_left_out_whatever_their_case(tmp_path):
     path.write_text("sentence\nit was  held out\nA dog ran\nnew\n")
     found = extra_rows(DATA, section(extra=str(path)), column="sentence", seed=0)
     assert [row.text for row in found] == ["new"]
+
+
+def test_texts_of_held_out_rows_are_left_out_where_the_run_leaves_these_out(tmp_path):
+    for split, text in (("train", "good,a\nbad,b"), ("test", "far,a\nnear,b")):
+        (tmp_path / f"{split}.csv").write_text(f"text,label\n{text}\n")
+    files = {split: str(tmp_path / f"{split}.csv") for split in ("train", "test")}
+    data = load_dataset(DataSection(**files, splits=("train",)), "labelled")
+    assert data.splits.keys() == {"train"}
+    (tmp_path / "more.txt").write_text("far\nelse\n")
+    more = section(extra=str(tmp_path / "more.txt"))
+    assert [row.text for row in extra_rows(data, more, column="text", seed=0)] == ["else"]
 
 
 def test_altered_copies_are_of_training_rows_alone():

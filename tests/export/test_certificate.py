@@ -40,8 +40,8 @@ ROWS = [
 
 def test_differences_are_those_of_all_parts_together():
     one = (torch.tensor([[1.0, -4.0]]), torch.tensor([[1.5, -4.0]]))
-    other = (torch.tensor([[0.0, 2.0], [3.0, 0.0]]), torch.tensor([[0.0, 2.25], [3.0, 0.0]]))
-    assert difference([one, other]) == Difference(0.5, 0.75 / 6, 4.0, 3)
+    other = (torch.tensor([[0.0, 2.0], [3.0, 2.75]]), torch.tensor([[0.0, 2.25], [3.0, 3.25]]))
+    assert difference([one, other]) == Difference(0.5, 1.25 / 6, 4.0, 3, alike=2)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -67,15 +67,15 @@ def test_logits_of_another_shape_are_not_broadcast():
 
 @pytest.mark.parametrize(("largest", "allowed"), [(0.2, 2e-5), (1.0, 2e-5), (30.0, 6e-4)])
 def test_the_tolerance_is_of_the_largest_logit_and_absolute_below_1(largest, allowed):
-    assert Difference(0.0, 0.0, largest, 1).allowed(2e-5) == pytest.approx(allowed)
-    Difference(allowed * 0.99, 0.0, largest, 1).require(2e-5, of="it", at="here")
+    assert Difference(0.0, 0.0, largest, 1, 1).allowed(2e-5) == pytest.approx(allowed)
+    Difference(allowed * 0.99, 0.0, largest, 1, 1).require(2e-5, of="it", at="here")
     with pytest.raises(NumericsError, match="NUM-MERGE"):
-        Difference(allowed * 1.01, 0.0, largest, 1).require(2e-5, of="it", at="here")
+        Difference(allowed * 1.01, 0.0, largest, 1, 1).require(2e-5, of="it", at="here")
 
 
 @pytest.mark.parametrize("largest", [0.5, 7.0])
 def test_the_tolerance_that_a_refusal_proposes_is_enough(largest):
-    found = Difference(0.0996, 0.0, largest, 1)
+    found = Difference(0.0996, 0.0, largest, 1, 1)
     with pytest.raises(NumericsError) as caught:
         found.require(2e-5, of="it", at="here")
     proposed = caught.value.fix.partition("--tolerance=")[2].split()[0]
@@ -166,6 +166,27 @@ def test_the_certificate_says_what_was_merged_and_compared(film_run, gpt2_folder
     assert f"Put {TOKEN} before each text" in found["how_to_read"]
 
 
+def test_of_pairs_the_rewards_before_and_after_are_those_of_the_run(run_of, gpt2_folder, tmp_path):
+    run = run_of(gpt2_folder, "preference")
+    found = merge_run(run, tmp_path / "merged").certificate
+    expected = json.loads((run / "result.json").read_text())["evaluation"]["validation"]["metrics"]
+    assert expected["rewards/accuracies"] == 1
+    assert found["metric_before"] == found["metric_after"] == 1
+    assert found["changed_predictions"] == 0
+
+
+def test_of_plain_text_no_predictions_are_counted(run_of, gpt2_folder, tmp_path):
+    found = merge_run(run_of(gpt2_folder, "text"), tmp_path / "merged").certificate
+    assert found["changed_predictions"] is None
+
+
+def test_prompts_with_solved_rows_are_compared_with_such_prompts(run_of, gpt2_folder, tmp_path):
+    shown = {"method.kind": "prompting", "method.examples.k": 1, "method.examples.kind": "similar"}
+    run = run_of(gpt2_folder, "label_words", **shown, **{"task.template": "{text}:"})
+    assert json.loads((run / "shown.json").read_text())["before"]["validation"]
+    assert merge_run(run, tmp_path / "merged").certificate["changed_predictions"] == 0
+
+
 def test_a_chosen_threshold_goes_into_the_certificate(run_of, gpt2_folder, tmp_path):
     run = shutil.copytree(run_of(gpt2_folder, "span_qa"), tmp_path / "run")
     (run / "settled.json").write_text('{"no_answer_threshold": 0.25}')
@@ -188,7 +209,7 @@ def test_a_wrong_fold_is_seen_and_nothing_is_written(film_run, tmp_path, monkeyp
     with pytest.raises(NumericsError, match=r"NUM-MERGE.*nothing was written") as caught:
         merge_run(film_run, tmp_path / "merged")
     assert "(tolerance 2e-05, relative to the largest logit" in caught.value.headline
-    assert "--tolerance=" in caught.value.fix
+    assert "`loratory merge` with --tolerance=" in caught.value.fix
     assert not [*tmp_path.iterdir()]
 
 

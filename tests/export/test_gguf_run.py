@@ -56,7 +56,7 @@ def test_the_file_says_what_the_run_says(exported, layout, name):
     run, folder = exported(layout, name)
     found = json.loads((folder / "certificate.json").read_text())
     assert found["max_logit_difference"] <= 2e-5 * max(1, found["largest_logit"])
-    assert found["changed_predictions"] == 0
+    assert found["changed_predictions"] == (None if name == "text" else 0)
     assert found["read_by"].endswith("LMHeadModel" if layout == "gpt2" else "ForCausalLM")
     again = evaluate_run(folder, split="test")
     assert again.metrics == pytest.approx(evaluate_run(run, split="test").metrics, abs=1e-3)

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from loratory.errors import ConfigError, RunError
+from loratory.errors import ConfigError, NumericsError, RunError
+from loratory.export import ladder as ladders
 from loratory.export.ladder import write_ladder
 from loratory.inference.evaluate import evaluate_run
 from loratory.metrics.mcnemar import mcnemar_p_value
@@ -82,3 +83,34 @@ def test_runs_that_do_not_belong_in_it_are_refused(run_of, llama_folder, gpt2_fo
     with pytest.raises(RunError) as refused:
         write_ladder(run_of(gpt2_folder), [rounded], rows=None, tell=print)
     assert refused.value.code == "RUN-MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"method.kind": "bottleneck"}, "CFG-MERGE"),
+        ({"base.hidden_size": 6, "method.kind": "full"}, "CFG-QUANT"),
+    ],
+)
+def test_what_cannot_be_shipped_in_whole_numbers_is_refused_at_once(
+    run_of, gpt2_folder, settings, code
+):
+    recurrent = f"{{kind: recurrent, tokenizer: {gpt2_folder}}}"
+    run = run_of(recurrent if code == "CFG-QUANT" else gpt2_folder, **settings)
+    heard = []
+    with pytest.raises(ConfigError) as refused:
+        write_ladder(run, [], rows=None, tell=heard.append)
+    assert (refused.value.code, heard) == (code, [])
+
+
+def test_a_rung_that_does_not_compute_what_was_rounded_is_missing(
+    run_of, llama_folder, monkeypatch
+):
+    def spoilt(*_, **__):
+        raise NumericsError("NUM-QUANT", "it computes something else", fix="report it")
+
+    monkeypatch.setattr(ladders, "quantize_run", spoilt)
+    found, _ = write_ladder(run_of(llama_folder, seed=3), [], rows=2, tell=lambda _: None)
+    rungs = {rung["name"]: rung for rung in found["rungs"]}
+    assert rungs["int8, after training"]["missing"] == "it computes something else; report it"
+    assert rungs["merged, float32"]["difference"] == 0

@@ -69,8 +69,10 @@ def test_an_adapter_that_computes_something_else_is_not_written(
     assert not [*tmp_path.iterdir()]
 
 
-def test_what_peft_does_not_know_is_refused(run_of, gpt2_folder, tmp_path):
+@pytest.mark.parametrize(("kind", "merges"), [("head", True), ("bottleneck", False)])
+def test_what_peft_does_not_know_is_refused(run_of, gpt2_folder, tmp_path, kind, merges):
     with pytest.raises(ConfigError) as refused:
-        export_peft(run_of(gpt2_folder, **{"method.kind": "head"}), tmp_path / "out", rows=4)
+        export_peft(run_of(gpt2_folder, **{"method.kind": kind}), tmp_path / "out", rows=4)
     assert refused.value.code == "CFG-EXPORT"
+    assert ("--to transformers" in refused.value.fix) == merges
     assert not [*tmp_path.iterdir()]

@@ -72,6 +72,7 @@ def test_runs_of_every_task_are_quantised_after_training(run_of, name, base, req
     assert 0 < found["max_logit_difference"] < found["largest_logit"]
     assert found["rounded"]["mean_logit_difference"] <= 1e-3 * max(1, found["largest_logit"])
     assert found["bytes"] < found["float32_bytes"]
+    assert (found["rounded"]["equal_predictions"] is None) == (name == "text")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,14 @@ def test_what_cannot_be_quantised_is_refused(
         quantize_run(run_of(gpt2_folder, **settings), tmp_path / "small", section=section)
     assert refused.value.code == code
     assert not (tmp_path / "small").exists()
+
+
+def test_a_recurrent_student_has_nothing_to_round(run_of, gpt2_folder, tmp_path):
+    base = f"{{kind: recurrent, tokenizer: {gpt2_folder}}}"
+    run = run_of(base, **{"base.hidden_size": 6, "method.kind": "full"})
+    with pytest.raises(ConfigError, match="a recurrent network has none") as refused:
+        quantize_run(run, tmp_path / "small", section=Int8Quantization())
+    assert refused.value.code == "CFG-QUANT"
 
 
 def test_what_does_not_compute_the_same_is_not_written(run_of, gpt2_folder, tmp_path, monkeypatch):
@@ -135,3 +144,11 @@ def test_the_folder_holds_on_without_the_run(run_of, llama_folder, tmp_path):
     before = scores(open_model(tmp_path / "small"))
     shutil.rmtree(run)
     assert scores(open_model(tmp_path / "small")) == before
+
+
+def test_what_was_written_is_no_run_to_write_again(run_of, llama_folder, tmp_path):
+    quantize_run(run_of(llama_folder), tmp_path / "small", section=Int8Quantization())
+    with pytest.raises(RunError, match="exported to") as refused:
+        merge_run(tmp_path / "small", tmp_path / "merged")
+    assert refused.value.code == "RUN-FOLDER"
+    assert "--resume" not in refused.value.fix

@@ -7,6 +7,8 @@ from transformers import AutoTokenizer
 
 from loratory.errors import DataError
 from loratory.inference.audit import audit_data
+from loratory.inference.materials import Materials
+from loratory.inference.result import token_lengths
 from loratory.recipe.load import load_recipe
 
 
@@ -42,6 +44,30 @@ def test_it_counts_what_would_be_cut(film_recipe):
 def test_a_text_above_the_limit_is_refused_by_its_place(film_recipe):
     with pytest.raises(DataError, match=r"DATA-TRUNC.*at train.csv:\d+, got '\d+ tokens'"):
         audit_data(load_recipe(film_recipe, {"task.max_length": 10}))
+
+
+def run_lengths(recipe):
+    materials = Materials()
+    recipe, dataset = materials.rows(recipe)
+    encodings = materials.encodings(materials.untrained(recipe).showing(dataset.examples), dataset)
+    return {split: token_lengths(found) for split, found in encodings.items()}
+
+
+def test_it_counts_the_prompts_that_the_run_reads(film_recipe):
+    shown = {"method.kind": "prompting", "method.examples.k": 1}
+    task = {"task.kind": "label_words", "task.template": "{text}:", "task.too_long": "truncate"}
+    recipe = load_recipe(film_recipe, {"method": None, **shown, **task})
+    found, read = audit_data(recipe).tokens, run_lengths(recipe)
+    assert found == {split: read[split] for split in ("validation", "test")}
+
+
+@pytest.mark.parametrize("kind", ["prompt", "prefix"])
+def test_virtual_tokens_leave_less_room(film_recipe, kind):
+    method = {"method": None, "method.kind": kind, "method.num_virtual_tokens": 56}
+    recipe = load_recipe(film_recipe, {**method, "task.too_long": "truncate"})
+    found = audit_data(recipe)
+    assert found.tokens == run_lengths(recipe)
+    assert found.tokens["train"]["max"] == 64 - 56
 
 
 def test_it_reads_no_weights(film_recipe, gpt2_folder, tmp_path):

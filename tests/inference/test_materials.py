@@ -1,7 +1,9 @@
 """What several runs are made of: read once, and each run's own to change."""
 
+import pytest
 import torch
 
+from loratory.errors import DataError
 from loratory.inference.materials import KeptMaterials, Materials
 from loratory.recipe.load import load_recipe
 
@@ -34,3 +36,25 @@ def test_rows_and_tokens_are_read_once_and_again_where_they_would_differ(film_re
     virtual, _ = kept.rows(load_recipe(film_recipe, {"method": {"kind": "prompt"}}))
     again = kept.encodings(kept.untrained(virtual), rows)
     assert again is not kept.encodings(tuned, rows)
+
+
+@pytest.mark.parametrize("first", ["none", "lora"])
+def test_training_rows_are_tokens_wherever_something_trains(film_recipe, first):
+    kept, found = KeptMaterials(), {}
+    for kind in (first, "lora" if first == "none" else "none"):
+        changes = {"task": {"kind": "label_words"}, "method": None, "method.kind": kind}
+        recipe, rows = kept.rows(load_recipe(film_recipe, changes))
+        found[kind] = kept.encodings(kept.untrained(recipe), rows)
+    assert not found["none"]["train"].rows
+    assert len(found["lora"]["train"].rows) == len(rows.rows("train"))
+
+
+def test_steps_are_asked_for_where_a_later_run_learns_from_them(film_recipe, tmp_path):
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text('{"problem": "1 + 1 pens?", "answer": "2"}\n')
+    task = {"task": {"kind": "word_problem"}, "data": {"train": str(problems)}}
+    changes = {**task, "method": None}
+    kept = KeptMaterials()
+    kept.rows(load_recipe(film_recipe, {**changes, "method.kind": "none"}))
+    with pytest.raises(DataError, match="no steps"):
+        kept.rows(load_recipe(film_recipe, {**changes, "method.kind": "lora"}))

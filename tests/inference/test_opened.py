@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from loratory.errors import RunError
-from loratory.inference.opened import EXPORTED, export_kind, open_model
+from loratory.inference.opened import export_kind, open_model
 
 
 def test_a_run_is_opened_as_itself(film_run):
@@ -24,7 +24,7 @@ def test_a_run_is_opened_as_itself(film_run):
 )
 def test_a_folder_of_no_known_kind_is_refused(film_run, tmp_path, what, words):
     shutil.copytree(film_run, tmp_path / "run")
-    (tmp_path / "run" / EXPORTED).write_text(json.dumps(what))
+    (tmp_path / "run" / "exported.json").write_text(json.dumps(what))
     with pytest.raises(RunError, match=words) as refused:
         open_model(tmp_path / "run")
     assert refused.value.code == "RUN-FOLDER"

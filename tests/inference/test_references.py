@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,19 @@ def test_a_finished_run_scores_the_same_rows_of_a_file_alike(run, recipe):
     file = Path(load_recipe(recipe).data.validation)
     by_file, by_split = evaluate_run(run, file=file), evaluate_run(run, split="validation")
     assert by_file.metrics == pytest.approx(by_split.metrics, abs=1e-6)
+
+
+def test_another_adapter_where_the_run_began_is_no_reference_of_it(run, recipe, tmp_path):
+    start = shutil.copytree(run, tmp_path / "start")
+    begun = {"method": None, "method.kind": "peft", "method.folder": str(start / "adapter")}
+    further = loratory.train(recipe, {**begun, "training.epochs": 1}, out=tmp_path / "run").path
+    file = shutil.copy(load_recipe(recipe).data.train, tmp_path / "other.jsonl")
+    assert evaluate_run(further, file=Path(file)).rows == 12
+    shutil.rmtree(start)
+    loratory.train(recipe, {"seed": 5}, out=start)
+    with pytest.raises(RunError, match="the start is not what the run began with") as refused:
+        evaluate_run(further, file=Path(file))
+    assert refused.value.code == "RUN-MISMATCH"
 
 
 def stopped(recipe, out):

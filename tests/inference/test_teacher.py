@@ -60,6 +60,26 @@ def test_its_digest_is_of_its_weights_and_task(film_run, student, copied_run):
     assert open_teacher(str(copied_run), student).digest != one.digest
 
 
+@pytest.mark.parametrize("beside", ["shown.json", "settled.json"])
+def test_its_digest_is_of_the_rows_it_shows_and_of_what_it_chose(student, copied_run, beside):
+    digests = []
+    for number in (1, 2):
+        (copied_run / beside).write_text(f'{{"temperature": {number}}}')
+        digests.append(open_teacher(str(copied_run), student).digest)
+    assert digests[0] != digests[1]
+
+
+def test_its_digest_is_of_how_examples_are_chosen(student, copied_run):
+    path, digests = copied_run / "recipe.yaml", []
+    recipe = yaml.safe_load(path.read_text())
+    recipe["task"] = {"kind": "label_words", "labels": ["negative", "positive"]}
+    for kind in ("seed", "similar"):
+        recipe["method"] = {"kind": "prompting", "examples": {"k": 1, "kind": kind}}
+        path.write_text(yaml.safe_dump(recipe))
+        digests.append(open_teacher(str(copied_run), student).digest)
+    assert digests[0] != digests[1]
+
+
 def spoil(run):
     path = run / "adapter" / "adapter_model.safetensors"
     data = bytearray(path.read_bytes())

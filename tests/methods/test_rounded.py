@@ -104,6 +104,12 @@ def test_a_layer_to_skip_must_be_there(gpt2_folder):
         )
 
 
+def test_where_no_layer_is_left_to_round_nothing_is(gpt2_folder):
+    section = Int8Quantization(skip_modules=("c_attn", "c_fc", "c_proj"))
+    with pytest.raises(ConfigError, match="no linear layer is left"):
+        round_layers(load_base(str(gpt2_folder)).network, section)
+
+
 @pytest.mark.parametrize("method", [PromptMethod(num_virtual_tokens=2), BottleneckMethod()])
 def test_what_no_layer_can_hold_is_refused(gpt2_folder, method):
     base = with_method(gpt2_folder, method)

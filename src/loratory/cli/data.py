@@ -49,8 +49,8 @@ def _as_json(found: "DataAudit") -> dict[str, Any]:
             split: {
                 **asdict(audit),
                 "source": found.sources[split],
-                "tokens": found.tokens[split],
-                "truncated": found.truncated[split],
+                "tokens": found.tokens.get(split),
+                "truncated": found.truncated.get(split, 0),
             }
             for split, audit in found.rows.splits.items()
         },
@@ -76,8 +76,8 @@ def _show(found: "DataAudit") -> None:
             split,
             f"{audit.rows:,}",
             *([counts] if kind.counted else []),
-            _spread(found.tokens[split]),
-            f"{found.truncated[split]:,}",
+            _spread(found.tokens[split]) if split in found.tokens else "-",
+            f"{found.truncated.get(split, 0):,}",
             f"{audit.duplicates:,}",
         )
     print_table(table)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from loratory.cli.output import AsJson, console, out_of_range, print_json, print_text
+from loratory.cli.output import AsJson, changed_words, console, out_of_range, print_json, print_text
 
 _MEGABYTE = 1_000_000
 
@@ -57,7 +57,7 @@ def _show(out: Path, found: dict[str, Any]) -> None:
         )
     print_text(
         f"largest logit difference: {found['max_logit_difference']:.2g} on {found['rows']:,} "
-        f"{found['split']} rows, {found['changed_predictions']:,} predictions changed"
+        f"{found['split']} rows{changed_words(found['changed_predictions'])}"
     )
     print_text(f"allowed: {found['tolerance']:g} ({found['tolerance_is']})")
     print_text(

@@ -80,6 +80,11 @@ def out_of_range(flag: str, value: Any, expected: str) -> ConfigError:
     )
 
 
+def changed_words(changed: int | None) -> str:
+    """Return how many predictions changed, to stand behind other words; "" where there are none."""
+    return "" if changed is None else f", {changed:,} predictions changed"
+
+
 def with_interval(value: float | None, interval: tuple[float, float] | list[float] | None) -> str:
     """Return a metric as `0.862 [0.841, 0.883]`, a dash where there is none."""
     if value is None:

@@ -7,7 +7,15 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
-from loratory.cli.output import AsJson, console, print_json, print_table, print_text, with_interval
+from loratory.cli.output import (
+    AsJson,
+    changed_words,
+    console,
+    print_json,
+    print_table,
+    print_text,
+    with_interval,
+)
 from loratory.errors import ConfigError
 from loratory.recipe.quantization import QuantizationSection
 from loratory.recipe.yaml_file import read_yaml_text
@@ -110,8 +118,7 @@ def _show(out: Path, found: dict[str, Any]) -> None:
     )
     print_text(
         f"{found['metric']}: {_number(found['metric_before'])} merged, "
-        f"{_number(found['metric_after'])} quantised, {found['changed_predictions']:,} predictions "
-        "changed"
+        f"{_number(found['metric_after'])} quantised{changed_words(found['changed_predictions'])}"
     )
     print_text(f"how to read: {found['how_to_read']}")
 

@@ -14,8 +14,8 @@ def extra_rows(
 ) -> tuple[Row, ...]:
     """Return the texts of the section as rows whose label says nothing.
 
-    Texts that stand in the data set already are left out: those of held-out rows must not be
-    learned from, and training rows are there with their labels.
+    Texts that stand in the data set already are left out: those of held-out rows, whether the run
+    uses them or not, must not be learned from, and training rows are there with their labels.
 
     Raises:
         DataError: the file cannot be read, or a text is one that a model cannot read.
@@ -27,5 +27,6 @@ def extra_rows(
     train = [row.text for row in dataset.rows("train")]
     for number, altered in enumerate(perturbed(train, copies=section.perturbed, seed=seed)):
         rows.append(Row(f"perturbed/{number}", altered, 0, f"altered text {number + 1}"))
-    known = {same_as(row) for split in dataset.splits.values() for row in split}
+    parts = (*dataset.splits.values(), dataset.held_out)
+    known = {same_as(row) for part in parts for row in part}
     return tuple(row for row in rows if same_as(row) not in known)

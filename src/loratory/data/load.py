@@ -9,6 +9,7 @@ the rows that are used.
 """
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import assert_never
 
@@ -128,7 +129,12 @@ def _used(whole: Dataset, section: DataSection) -> Dataset:
         refuse_conflicts(findings, whole.labels)
     if section.leaks == "refuse":
         refuse_leaks(findings, published=section.name is not None)
-    kept = replace(whole, splits=limited(whole.splits, section.limit))
+    held_out = (rows for split, rows in whole.splits.items() if split != "train")
+    kept = replace(
+        whole,
+        splits=limited(whole.splits, section.limit),
+        held_out=tuple(chain.from_iterable(held_out)),
+    )
     used = replace(
         kept, splits={split: kept.rows(split) for split in section.splits or kept.splits}
     )

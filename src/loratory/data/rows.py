@@ -147,6 +147,9 @@ class Dataset:
     examples: tuple[Any, ...] = ()
     """Training rows that may stand solved before prompts."""
 
+    held_out: tuple[Any, ...] = ()
+    """All rows outside the training split, those too that the run leaves out."""
+
     @cached_property
     def digest(self) -> dict[str, str]:
         """The digest of each split's rows."""

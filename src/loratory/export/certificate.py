@@ -24,8 +24,8 @@ from loratory.errors import ModelError, NumericsError
 from loratory.inference.tuned import Evaluation, Tuned, untrained
 from loratory.methods.transformers_folder import load_model, stock_class
 from loratory.models.network import Network
-from loratory.recipe.schema import FullMethod
-from loratory.tasks.task import Task
+from loratory.recipe.schema import FullMethod, TextTask
+from loratory.tasks.task import Showing, Task
 
 TOLERANCE = 2e-5
 TOLERANCE_IS = "relative to the largest logit, and absolute where that is below 1"
@@ -51,6 +51,8 @@ class Difference:
     """The largest of those they should be, without its sign."""
 
     positions: int
+    alike: int
+    """Positions of which both find the same logit the largest."""
 
     def allowed(self, tolerance: float) -> float:
         """Return the difference that `tolerance` allows for logits this large."""
@@ -79,13 +81,16 @@ class Difference:
         if not math.isfinite(self.greatest):
             return ""
         enough = 1.1 * self.greatest / max(1.0, self.largest_logit)
-        return f", or set --tolerance={enough:.2g} if so large a difference does not matter to you"
+        return (
+            f", or write it by `loratory merge` with --tolerance={enough:.2g} if so large a "
+            "difference does not matter to you"
+        )
 
 
 def difference(pairs: Iterable[tuple[Tensor, Tensor]]) -> Difference:
     """Compare what logits should be with what they are, both `[positions, width]`, part by part."""
     greatest, largest = torch.zeros(()), torch.zeros(())
-    total, count, positions = 0.0, 0, 0
+    total, count, positions, alike = 0.0, 0, 0, 0
     for expected, found in pairs:
         if expected.shape != found.shape:
             raise ValueError(f"{list(found.shape)} logits, and not {list(expected.shape)}")
@@ -95,9 +100,10 @@ def difference(pairs: Iterable[tuple[Tensor, Tensor]]) -> Difference:
         largest = torch.maximum(largest, expected.abs().max())
         total, count = total + float(apart.double().sum()), count + apart.numel()
         positions += len(expected)
+        alike += int((found.argmax(-1) == expected.argmax(-1)).sum())
     if not positions:
         raise ValueError("nothing to compare")
-    return Difference(float(greatest), total / count, float(largest), positions)
+    return Difference(float(greatest), total / count, float(largest), positions, alike)
 
 
 def compared_rows(task: Task, encoding: Encoding) -> list[EncodedRow]:
@@ -174,21 +180,29 @@ def compared(
         "max_logit_difference": ours.greatest,
         "mean_logit_difference": ours.mean,
         "transformers": stock,
-        **scores_apart(tuned.task.main_metric, before, after),
+        **scores_apart(tuned, before, after),
     }
 
 
-def scores_apart(metric: str, before: Evaluation, after: Evaluation) -> dict[str, Any]:
+def scores_apart(tuned: Tuned, before: Evaluation, after: Evaluation) -> dict[str, Any]:
     """Return the metric of both, how far apart they are, and how many predictions are others."""
+    metric = tuned.task.main_metric
     was, now = (found.scores.metrics.get(metric) for found in (before, after))
-    pairs = zip(before.predictions, after.predictions, strict=True)
     return {
         "metric": metric,
         "metric_before": was,
         "metric_after": now,
         "metric_difference": None if was is None or now is None else now - was,
-        "changed_predictions": sum(one.prediction != other.prediction for one, other in pairs),
+        "changed_predictions": changed_predictions(tuned, before, after),
     }
+
+
+def changed_predictions(tuned: Tuned, before: Evaluation, after: Evaluation) -> int | None:
+    """Return how many predictions are others; None of plain text, of which nothing is predicted."""
+    if isinstance(tuned.recipe.task, TextTask):
+        return None
+    pairs = zip(before.predictions, after.predictions, strict=True)
+    return sum(one.prediction != other.prediction for one, other in pairs)
 
 
 def require_same_tokens(fresh: Tuned, checked: Checked, *, at: str) -> None:
@@ -197,7 +211,7 @@ def require_same_tokens(fresh: Tuned, checked: Checked, *, at: str) -> None:
     Raises:
         ModelError: MODEL-TOKENIZER.
     """
-    if fresh.task.encode(checked.rows) != checked.encoding:
+    if _read(fresh.task.encode(checked.rows)) != _read(checked.encoding):
         raise ModelError(
             "MODEL-TOKENIZER",
             "the tokenizer, once written and read back, makes other tokens of the rows",
@@ -206,12 +220,20 @@ def require_same_tokens(fresh: Tuned, checked: Checked, *, at: str) -> None:
         )
 
 
+def _read(encoding: Encoding) -> list[Any]:
+    """Return the tokens of all texts, and where they are read."""
+    rows = [*encoding.rows, *(piece for pieces in encoding.asked for piece in pieces)]
+    return [(text.segments, text.positions) for row in rows for text in row.texts]
+
+
 def _read_back(tuned: Tuned, folder: Path, checked: Checked) -> tuple[Difference, Evaluation]:
     """Read the folder as a new network of ours; return how far it is off, and how it does."""
     recipe = tuned.recipe.model_copy(update={"base": str(folder), "method": FullMethod()})
     fresh = untrained(recipe)
     load_model(fresh.base.network, folder)
     fresh.base.network.requires_grad_(requires_grad=False).eval()
+    if isinstance(tuned.task, Showing) and isinstance(fresh.task, Showing):
+        fresh = replace(fresh, task=fresh.task.showing(tuned.task.prompts.examples))
     require_same_tokens(fresh, checked, at=str(tuned.base.source.folder))
     head, most = head_of(tuned), tuned.compute.tokens_at_once
     found = difference(

@@ -50,7 +50,7 @@ def export_executorch(run: Path, out: Path, *, rows: int, file: Path | None = No
     require_executorch()
     source = open_source(run, out)
     longest = _longest(source.tuned, run)
-    checked = checked_rows(source.tuned, file, rows)
+    checked = checked_rows(source.tuned, run, file, rows)
     if (most := max(map(len, checked.pieces))) > longest:
         raise _not_exported(f"it reads texts of {most:,} tokens, and a program {longest:,}", run)
 
@@ -120,5 +120,5 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
     before, after = (each.evaluate(checked.rows, checked.encoding) for each in (tuned, shipped))
     return {
         **told(apart, checked, TOLERANCE),
-        **scores_apart(tuned.task.main_metric, before, after),
+        **scores_apart(tuned, before, after),
     }

@@ -49,7 +49,7 @@ def export_gguf(run: Path, out: Path, *, rows: int, file: Path | None = None) ->
     source = open_source(run, out)
     tuned, plain = source.tuned, source.plain
     _refuse(tuned, plain, run)
-    checked = checked_rows(tuned, file, rows)
+    checked = checked_rows(tuned, run, file, rows)
     begin = beginning(plain.tokenizer, bos=tuned.recipe.task.bos)
 
     def write(folder: Path) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
     return {
         **told(apart, checked, TOLERANCE),
         "read_by": f"transformers {transformers.__version__}, {type(stock).__name__}",
-        **scores_apart(tuned.task.main_metric, before, after),
+        **scores_apart(tuned, before, after),
     }
 
 

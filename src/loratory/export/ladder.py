@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loratory.errors import ConfigError, RunError
+from loratory.errors import ConfigError, NumericsError, RunError
 from loratory.export.certificate import Checked
 from loratory.export.merge import checked_rows, folded
 from loratory.export.quantize import quantize_run
@@ -23,8 +23,11 @@ from loratory.export.rungs_compared import compared_rungs
 from loratory.inference.opened import open_model
 from loratory.inference.tuned import Tuned, load_run
 from loratory.methods.method import without
+from loratory.methods.rounded import layers_to_round
 from loratory.methods.transformers_folder import save_model
 from loratory.models.checks import weight_files
+from loratory.models.load import Base
+from loratory.models.whole_numbers import require_torchao
 from loratory.recipe.load import load_recipe
 from loratory.recipe.quantization import Int4Quantization, Int8Quantization, QuantizationSection
 from loratory.report.ladder import draw_ladder, ladder_page
@@ -51,16 +54,17 @@ def write_ladder(
     run's test rows (else validation), absent: all. `tell` hears the name of each rung.
 
     Raises:
-        ConfigError: `run` was trained for whole numbers, another was not, or its method cannot be
-            folded.
+        ConfigError: `run` was trained for whole numbers, another was not, its method cannot be
+            folded, it has no layer to round, or torchao is not installed.
         RunError: a run is not finished, or was made with other rows or another base.
         DataError, ResourceError: the rows cannot be had, or the disk is full.
     """
     trained_for = _trained_for(run, others)
     tuned = load_run(run, overrides=_ON_PROCESSOR)
-    checked = checked_rows(tuned, None, rows or _ALL, splits=("test", "validation", "train"))
+    plain = _plain(tuned)
+    checked = checked_rows(tuned, run, None, rows or _ALL, splits=("test", "validation", "train"))
     rungs = []
-    for rung in _rungs(run, tuned, checked, trained_for):
+    for rung in _rungs(run, tuned, plain, checked, trained_for):
         tell(f"{rung.name}: {rung.missing or 'measured'}")
         rungs.append(rung)
     account = {
@@ -82,9 +86,18 @@ def write_ladder(
     return found, page
 
 
+def _plain(tuned: Tuned) -> Base:
+    """Return the merged model; refuse at once what would end a ladder in its middle."""
+    require_torchao()
+    plain = folded(tuned)
+    layers_to_round(plain.network, Int8Quantization())
+    return plain
+
+
 def _rungs(
     run: Path,
     tuned: Tuned,
+    plain: Base,
     checked: Checked,
     trained_for: Mapping[str, tuple[Path, QuantizationSection]],
 ) -> Iterator[Rung]:
@@ -93,7 +106,6 @@ def _rungs(
     adapter = _bytes(RunFolder.open(run).adapter.glob("*.safetensors"))
     whole = adapter if tuned.method.kind == "full" else base_bytes + adapter
     yield measured(TUNED, tuned, checked, size=whole)
-    plain = folded(tuned)
     with tempfile.TemporaryDirectory() as place:
         save_model(plain, Path(place))
         size = _bytes(Path(place).glob("*.safetensors"))
@@ -127,8 +139,8 @@ def _quantised(name: str, run: Path, section: QuantizationSection, checked: Chec
         out = Path(place) / "model"
         try:
             certificate = quantize_run(run, out, section=section).certificate
-        except ConfigError as error:
-            if error.code != "CFG-RANGE":
+        except (ConfigError, NumericsError) as error:
+            if error.code not in {"CFG-RANGE", "NUM-QUANT"}:
                 raise
             return Rung(name, missing=f"{error.problem}; {error.fix}")
         shipped = open_model(out, overrides={"training.device": "cpu"})

@@ -17,6 +17,7 @@ from loratory.data.rows import AnyRow
 from loratory.errors import ConfigError, DataError, ResourceError, RunError
 from loratory.export.certificate import TOLERANCE, Checked, compared, compared_rows
 from loratory.export.reading import how_to_read
+from loratory.inference.references import referred_by_run
 from loratory.inference.tuned import Tuned, load_run
 from loratory.methods.transformers_folder import save_model
 from loratory.metrics.temperature import TEMPERATURE
@@ -71,7 +72,7 @@ def merge_run(
     tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
     refuse_rounded(tuned, run)
     plain = folded(tuned)
-    checked = checked_rows(tuned, file, rows)
+    checked = checked_rows(tuned, run, file, rows)
     certificate: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
@@ -153,20 +154,22 @@ _SPLITS = ("validation", "test", "train")
 
 
 def checked_rows(
-    tuned: Tuned, file: Path | None, most: int, *, splits: Sequence[str] = _SPLITS
+    tuned: Tuned, run: Path, file: Path | None, most: int, *, splits: Sequence[str] = _SPLITS
 ) -> Checked:
-    """Return at most so many rows to compare models on, of a `file` or of the run.
+    """Return at most so many rows to compare models on, of a `file` or of the `run`.
 
-    Of the run's they are from the first of the splits that it has.
+    Of the run's they are from the first of the splits that it has. Where the run has a reference,
+    they come with what that says of them.
 
     Raises:
         DataError, ResourceError: there are none to be had.
+        RunError, ModelError: the reference cannot be had, as `referred_by_run` says.
     """
     split, rows = _rows(tuned, file, splits)
     # From all over the split, since rows of one class may stand together.
     count = min(most, len(rows))
     chosen = [rows[number * len(rows) // count] for number in range(count)]
-    encoding = tuned.task.encode(chosen)
+    encoding = referred_by_run(tuned, RunFolder.open(run), split, tuned.task.encode(chosen))
     return Checked(split, chosen, encoding, compared_rows(tuned.task, encoding))
 
 
@@ -206,7 +209,8 @@ def reference(tuned: Tuned, run: Path) -> dict[str, Any]:
             "settled": settled,
         },
         "versions": environment()["versions"],
-        "how_to_read": how_to_read(recipe.task, tuned.base.tokenizer) + _temperature_words(settled),
+        "how_to_read": how_to_read(recipe.task, tuned.task, tuned.base.tokenizer)
+        + _temperature_words(settled),
     }
 
 

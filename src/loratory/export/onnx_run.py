@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from loratory.errors import ConfigError
@@ -30,14 +29,12 @@ from loratory.export.recurrent_graph import write_recurrent_graph
 from loratory.export.single_file import Format, open_source, publish_file
 from loratory.export.written import written_apart
 from loratory.inference.opened import open_model
-from loratory.inference.references import referred_by_run
 from loratory.inference.tuned import Tuned
 from loratory.models.load import Base
 from loratory.models.onnx_file import require_onnx
 from loratory.models.onnx_network import FILE
 from loratory.models.recurrent import Recurrent
 from loratory.recipe.schema import LabelWordsTask
-from loratory.runs.folder import RunFolder
 
 OnnxKind = Literal["onnx", "onnx-int8"]
 TOLERANCE = 1e-4
@@ -73,7 +70,7 @@ def export_onnx(
     if source.bytes > _MOST_BYTES:
         problem = f"its weights take {source.bytes:,} bytes, and one file may have {_MOST_BYTES:,}"
         raise _not_exported(problem, run)
-    checked = checked_rows(tuned, file, rows)
+    checked = checked_rows(tuned, run, file, rows)
 
     def write(folder: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -140,17 +137,14 @@ def _compared(
     require_same_tokens(shipped, checked, at=str(tuned.base.source.folder))
     most = tuned.compute.tokens_at_once
     ours, theirs = (
-        list(logits(each.base.network, head, checked.pieces, tokens_at_once=most))
+        logits(each.base.network, head, checked.pieces, tokens_at_once=most)
         for each in (tuned, shipped)
     )
     apart = difference(zip(ours, theirs, strict=True))
-    encoding = referred_by_run(tuned, RunFolder(folder), checked.split, checked.encoding)
-    before, after = (each.evaluate(checked.rows, encoding) for each in (tuned, shipped))
-    scores = scores_apart(tuned.task.main_metric, before, after)
+    before, after = (each.evaluate(checked.rows, checked.encoding) for each in (tuned, shipped))
+    scores = scores_apart(tuned, before, after)
     if _writes(tuned):  # of what is written one other word changes all that follow
-        pairs = zip(ours, theirs, strict=True)
-        alike = torch.cat([one.argmax(-1) == other.argmax(-1) for one, other in pairs])
-        same = float(alike.double().mean())
+        same = apart.alike / apart.positions
     else:
         same = 1 - scores["changed_predictions"] / len(checked.rows)
     parts = {} if kind == "onnx" else _IN_INT8

@@ -57,14 +57,17 @@ def export_peft(run: Path, out: Path, *, rows: int, file: Path | None = None) ->
     refuse_rounded(tuned, run)
     adapter = RunFolder.open(run).adapter
     if not (adapter / CONFIG).is_file():
+        # A bottleneck is more than other weights, which a plain model has no place for either.
+        merges = tuned.method.kind != "bottleneck"
+        merged = f", or loratory export {run} --to transformers --out DIR"
         raise ConfigError(
             "CFG-EXPORT",
             f"what {tuned.method.kind} trains is no adapter that PEFT knows",
             at=str(run),
             expected="a run of lora, ia3, prompt or prefix",
-            fix=f"loratory export {run} --to transformers --out DIR",
+            fix="use the run as it is" + merged * merges,
         )
-    checked = checked_rows(tuned, file, rows)
+    checked = checked_rows(tuned, run, file, rows)
     certificate: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
@@ -111,7 +114,7 @@ def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[
     return {
         **told(by_peft or apart, checked, TOLERANCE),
         "read_by": "Loratory" if by_peft is None else "Loratory and PEFT",
-        **scores_apart(tuned.task.main_metric, before, after),
+        **scores_apart(tuned, before, after),
     }
 
 

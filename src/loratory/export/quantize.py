@@ -12,11 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from loratory.errors import ConfigError, NumericsError
-from loratory.export.certificate import Checked, Difference, difference, head_of, logits
+from loratory.export.certificate import (
+    Checked,
+    Difference,
+    changed_predictions,
+    difference,
+    head_of,
+    logits,
+    scores_apart,
+)
 from loratory.export.merge import CERTIFICATE, ROWS, checked_rows, folded, reference, require_free
 from loratory.export.reading import save_reading
 from loratory.inference.opened import open_model
-from loratory.inference.tuned import Evaluation, Tuned, load_run
+from loratory.inference.tuned import Tuned, load_run
 from loratory.methods.quantised_folder import save_quantised
 from loratory.methods.rounded import (
     RoundedParts,
@@ -37,7 +45,8 @@ Both round the same numbers, but sums in another order may put a number on the o
 """
 
 LEAST_AGREEMENT = 0.99
-"""Share of predictions in which the two must agree, where they are not written word by word."""
+"""Share of predictions in which the two must agree, where there are any that are not written word
+by word."""
 
 _TOLERANCE_IS = (
     "of the mean difference from torchao's rounding, relative to the largest logit, and absolute "
@@ -91,7 +100,7 @@ def quantize_run(
     plain = folded(tuned)
     without_rounding(plain.network)
     names, form = tuple(layers_to_round(plain.network, wished)), wished.model_dump(mode="json")
-    checked = checked_rows(tuned, file, rows)
+    checked = checked_rows(tuned, run, file, rows)
     certificate: dict[str, Any] = {}
     lines: list[str] = []
 
@@ -138,12 +147,11 @@ def _compared(
     from_rounded = _difference(merged, shipped, checked)
     rounded = merged.evaluate(checked.rows, checked.encoding)
     after = shipped.evaluate(checked.rows, checked.encoding)
-    equal = len(checked.rows) - _changed(rounded, after)
+    changed = changed_predictions(tuned, rounded, after)
+    equal = None if changed is None else len(checked.rows) - changed
     # Of what is written one other word changes all that follow.
-    share = equal / len(checked.rows) if tuned.task.writing is None else 1.0
+    share = None if equal is None or tuned.task.writing else equal / len(checked.rows)
     _require_the_same(from_rounded, share, at=str(folder))
-    metric = tuned.task.main_metric
-    was, now = (found.scores.metrics.get(metric) for found in (before, after))
     found = {
         "trained_for_it": section == tuned.recipe.quantization,
         "split": checked.split,
@@ -159,32 +167,29 @@ def _compared(
             "mean_logit_difference": from_rounded.mean,
             "equal_predictions": equal,
         },
-        "metric": metric,
-        "metric_before": was,
-        "metric_after": now,
-        "metric_difference": None if was is None or now is None else now - was,
-        "changed_predictions": _changed(before, after),
+        **scores_apart(tuned, before, after),
         "quantised": dict(parts.rounded),
         "not_quantised": dict(parts.kept),
     }
     return found, parts
 
 
-def _changed(one: Evaluation, other: Evaluation) -> int:
-    pairs = zip(one.predictions, other.predictions, strict=True)
-    return sum(first.prediction != second.prediction for first, second in pairs)
-
-
-def _require_the_same(found: Difference, share: float, *, at: str) -> None:
-    """Refuse a folder that does not compute what was rounded."""
-    if found.mean <= TOLERANCE * max(1.0, found.largest_logit) and share >= LEAST_AGREEMENT:
+def _require_the_same(found: Difference, share: float | None, *, at: str) -> None:
+    """Refuse a folder that does not compute what was rounded; `share` of predictions are equal."""
+    agrees = share is None or share >= LEAST_AGREEMENT
+    if agrees and found.mean <= found.allowed(TOLERANCE):
         return
+    got = f"logits that differ by {found.mean:.3g} in the mean"
+    expected = f"at most {TOLERANCE:g} of the largest logit"
+    if share is not None:
+        got += f", {share:.1%} equal predictions"
+        expected += f", and {LEAST_AGREEMENT:.0%}"
     raise NumericsError(
         "NUM-QUANT",
         "what was written does not compute what was rounded; it is removed",
         at=at,
-        got=f"logits that differ by {found.mean:.3g} in the mean, {share:.1%} equal predictions",
-        expected=f"at most {TOLERANCE:g} of the largest logit, and {LEAST_AGREEMENT:.0%}",
+        got=got,
+        expected=expected,
         fix="report it, with the base and the recipe; the run itself is as it was",
     )
 

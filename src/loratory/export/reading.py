@@ -6,8 +6,9 @@ from typing import Any, assert_never
 
 from transformers import PreTrainedTokenizerBase
 
-from loratory.inference.opened import EXPORTED, ExportKind
-from loratory.recipe.load import dump_recipe
+from loratory.data.rows import AnyRow, ProblemRow, QuestionRow, Row
+from loratory.inference.opened import ExportKind
+from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
@@ -22,6 +23,8 @@ from loratory.recipe.schema import (
 from loratory.runs.atomic import write_file
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import write_json
+from loratory.tasks.examples import MostAlike
+from loratory.tasks.task import Showing, Task
 from loratory.tasks.tokens import beginning, token_ids
 
 
@@ -30,30 +33,33 @@ def save_reading(
 ) -> None:
     """Write what the folder is, and all that texts are read by as the run reads them."""
     source = RunFolder.open(run)
-    write_file(folder / source.recipe.name, dump_recipe(recipe))
+    # A run that was read back is of its own adapter; what it began with is its reference.
+    began = recipe.model_copy(update={"method": load_recipe(source.recipe).method})
+    write_file(folder / source.recipe.name, dump_recipe(began))
     kept = [source.settled, source.shown]
     if source.references.is_file():  # which are the reference's only with what they were made of
         kept += [source.references, source.environment]
     for path in kept:
         if path.is_file():
             shutil.copyfile(path, folder / path.name)
-    write_json(folder / EXPORTED, {"kind": kind, **further})
+    write_json(RunFolder(folder).exported, {"kind": kind, **further})
 
 
-def how_to_read(section: TaskSection, tokenizer: PreTrainedTokenizerBase) -> str:
+def how_to_read(section: TaskSection, task: Task, tokenizer: PreTrainedTokenizerBase) -> str:
     """Return in words how a text must be given to the merged model, and what to make of logits."""
-    return f"{_task_words(section)} {_beginning_words(section, tokenizer)}"
+    return f"{_task_words(section, task)} {_beginning_words(section, tokenizer)}"
 
 
-def _task_words(section: TaskSection) -> str:
+def _task_words(section: TaskSection, task: Task) -> str:
     match section:
         case ClassifyTask():
             return "A text's class is that of its largest logit."
         case LabelWordsTask():
             words = ", ".join(section.words or section.labels or ())
+            prompt = _prompt_words(task, Row("", "{text}", 0, ""))
             return (
-                f"A text stands in the prompt {section.template!r}, after {len(section.examples)} "
-                f"solved examples; what follows is one of: {words} (score: {section.score})."
+                f"A text stands in {prompt}; what follows is one of: {words} (score: "
+                f"{section.score})."
             )
         case SpanQATask():
             none = " and the token after it, which stands for no answer,"
@@ -63,19 +69,37 @@ def _task_words(section: TaskSection) -> str:
                 f"{none if section.unanswerable else ''} are scored as the answer's start and end."
             )
         case WrittenQATask():
+            prompt = _prompt_words(task, QuestionRow("", "{question}", "{context}", (), ""))
             return (
-                f"Context and question stand in the prompt {section.template!r}; the answer "
-                "follows, up to the end-of-text token."
+                f"Context and question stand in {prompt}; the answer follows, {_end_words(task)}."
             )
         case WordProblemTask():
             written = (
                 "steps and answer follow" if section.writes == "steps" else "the answer follows"
             )
-            return f"The problem stands in a prompt; {written}, up to the end-of-text token."
+            prompt = _prompt_words(task, ProblemRow("", "{problem}", "", "", ""))
+            return f"The problem stands in {prompt}; {written}, {_end_words(task)}."
         case TextTask() | PreferenceTask():
             return "The logits are those of the next token."
         case _:
             assert_never(section)
+
+
+def _prompt_words(task: Task, row: AnyRow) -> str:
+    """Return the whole prompt of a row, whose parts are the fields to fill."""
+    assert isinstance(task, Showing)
+    examples = task.prompts.examples
+    prompt = f"the prompt {task.prompts.written(row, examples.fixed)!r}"
+    if not isinstance(examples, MostAlike):
+        return prompt
+    return f"{prompt}, whose question follows the {examples.k} training rows most like it, solved"
+
+
+def _end_words(task: Task) -> str:
+    """Return what ends an answer that is written."""
+    assert task.writing is not None
+    breaks = " or a line break" if len(task.writing.ends) > 1 else ""
+    return f"up to the end-of-text token{breaks}"
 
 
 def _beginning_words(section: TaskSection, tokenizer: PreTrainedTokenizerBase) -> str:

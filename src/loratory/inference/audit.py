@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from loratory.data.audit import Audit, audit
 from loratory.inference.result import RunInput, token_lengths, warnings
+from loratory.methods.elsewhere import settled
+from loratory.methods.virtual_start import positions_left
 from loratory.models.make import tokenizer_for
-from loratory.recipe.schema import Recipe
+from loratory.recipe.schema import NoMethod, PromptingMethod, Recipe
 from loratory.tasks.given import given_rows
-from loratory.tasks.make import make_task
+from loratory.tasks.make import make_task, shown_before
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class DataAudit:
     rows: Audit
     sources: dict[str, str]
     tokens: dict[str, dict[str, float]]
+    """Of the splits that the run reads as tokens: not of training rows where nothing trains."""
+
     truncated: dict[str, int]
     warnings: tuple[str, ...]
 
@@ -26,11 +30,20 @@ def audit_data(recipe: Recipe) -> DataAudit:
 
     Raises:
         DataError: a row or the whole cannot be used.
+        ConfigError: the method leaves the base no position for a text.
+        ModelError, SecurityError: the adapter to begin with cannot be read or trusted.
     """
     recipe, dataset = given_rows(recipe)
     tokenizer, positions = tokenizer_for(recipe.base)
+    positions = positions_left(settled(recipe.method), positions)
     task = make_task(recipe.task, tokenizer=tokenizer, positions=positions)
-    encodings = {split: task.encode(rows) for split, rows in dataset.splits.items()}
+    task = shown_before(task, recipe.method, dataset.examples)
+    trains = not isinstance(recipe.method, NoMethod | PromptingMethod)
+    encodings = {
+        split: task.encode(rows)
+        for split, rows in dataset.splits.items()
+        if trains or split != "train"
+    }
     return DataAudit(
         rows=audit(dataset),
         sources={split: source.description for split, source in dataset.sources.items()},

@@ -11,7 +11,7 @@ from loratory.inference.tuned import Tuned, untrained
 from loratory.methods.trained import trained_parameters
 from loratory.models.load import Base, load_base
 from loratory.recipe.schema import PromptingMethod, Recipe
-from loratory.tasks.given import given_rows
+from loratory.tasks.given import given_rows, needs_steps
 
 _KEPT = 4  # of each kind: a sweep over data sets goes through them one after the other
 
@@ -64,7 +64,8 @@ class KeptMaterials(Materials):
     def encodings(self, tuned: Tuned, dataset: Dataset) -> Mapping[str, Encoding]:
         """Return the rows of each split as tokens; virtual tokens leave less room for them."""
         recipe = tuned.recipe
-        key = f"{_rows_key(recipe)} {tuned.base.digest} {tuned.base.positions}"
+        trains = bool(trained_parameters(tuned.base.network))
+        key = f"{_rows_key(recipe)} {tuned.base.digest} {tuned.base.positions} {trains}"
         encode = super().encodings
         return _kept(self._encodings, key, lambda: encode(tuned, dataset), most=_KEPT)
 
@@ -78,7 +79,8 @@ def _rows_key(recipe: Recipe) -> str:
     shown = ""
     if isinstance(recipe.method, PromptingMethod):
         shown = f"{recipe.method.model_dump_json()} {recipe.seed}"
-    return f"{recipe.data.model_dump_json()} {recipe.task.model_dump_json()} {shown}"
+    read_as = f"{recipe.data.model_dump_json()} {recipe.task.model_dump_json()}"
+    return f"{read_as} {needs_steps(recipe)} {shown}"
 
 
 def _kept(held: dict[str, Kept], key: str, make: Callable[[], Kept], *, most: int) -> Kept:

@@ -33,7 +33,6 @@ from loratory.tasks.make import make_task, reads_vocabulary
 from loratory.tasks.task import Settling
 from loratory.train.compute import choose_compute
 
-EXPORTED = "exported.json"
 ExportKind = Literal["quantised", "onnx", "executorch", "gguf"]
 """What a run may have been exported to and be opened again from."""
 _ON_PROCESSOR = {"training.precision": "float32", "training.device": "cpu"}
@@ -69,7 +68,7 @@ def export_kind(folder: Path) -> ExportKind | None:
     Raises:
         RunError: it is of a kind that is not known here (RUN-FOLDER).
     """
-    path = folder / EXPORTED
+    path = RunFolder(folder).exported
     if not path.is_file():
         return None
     kind = read_json(path).get("kind")
@@ -100,7 +99,7 @@ def _section(path: Path) -> QuantizationSection:
 
 def _quantised(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
     recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
-    section, words = _section(folder.path / EXPORTED), reads_vocabulary(recipe.task)
+    section, words = _section(folder.exported), reads_vocabulary(recipe.task)
     base, tensors = load_quantised(folder.path, section, language_head=words)
     network = base.network
     compute = choose_compute(recipe.training, network.config.hidden_size)
@@ -118,7 +117,7 @@ def _quantised(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
 def _scoring(folder: RunFolder, load: Callable[[Path, str], Base]) -> Tuned:
     """Return a network of which a runtime of its own computes all, its head too."""
     recipe = load_recipe(folder.recipe, _ON_PROCESSOR)
-    base = load(folder.path, str(read_json(folder.path / EXPORTED).get("sha256")))
+    base = load(folder.path, str(read_json(folder.exported).get("sha256")))
     network = base.network
     compute = choose_compute(recipe.training, network.config.hidden_size)
     task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
@@ -151,7 +150,7 @@ def _pass_on(network: Network, head: str, *, at: Path) -> None:
 
 def _gguf(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
     recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
-    base = load_gguf(folder.path, str(read_json(folder.path / EXPORTED).get("sha256")))
+    base = load_gguf(folder.path, str(read_json(folder.exported).get("sha256")))
     compute = choose_compute(recipe.training, base.network.config.hidden_size)
     task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
     base.network.move(compute.device, compute.dtype)

@@ -19,9 +19,11 @@ from loratory.errors import RunError
 from loratory.inference.result import RunInput
 from loratory.inference.tuned import Tuned, untrained
 from loratory.methods.method import without
+from loratory.methods.trained import trained_digest
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import PeftMethod
 from loratory.runs.folder import RunFolder
+from loratory.runs.identity import require_same
 from loratory.runs.json_files import read_json, write_json
 from loratory.tasks.task import Referring
 from loratory.train.fit import Tell
@@ -63,7 +65,8 @@ def referred_by_run(tuned: Tuned, folder: RunFolder, split: str, encoding: Encod
     """Return rows with what a finished run's reference says: as kept of `split`, or by its start.
 
     Raises:
-        RunError: the run's start can no longer be had (RUN-MISMATCH).
+        RunError: the run's start is no longer what it was (RUN-MISMATCH).
+        ModelError: its base, or the adapter that it began with, is not there any more.
     """
     if not (isinstance(tuned.task, Referring) and tuned.task.refers):
         return encoding
@@ -73,7 +76,17 @@ def referred_by_run(tuned: Tuned, folder: RunFolder, split: str, encoding: Encod
         return _as_kept(tuned.task, encoding, kept, made_of, at=folder)
     precision = {"training.precision": read_json(folder.environment)["compute"]["precision"]}
     start = untrained(load_recipe(folder.recipe, precision))
+    _require_same_start(start, folder)
     return read_by_reference(start, encoding)
+
+
+def _require_same_start(start: Tuned, folder: RunFolder) -> None:
+    now = {"base": start.base.digest}
+    # What other runs start as is drawn, and not a part of their reference.
+    if isinstance(start.recipe.method, PeftMethod):
+        now["start"] = trained_digest(start.base.network)
+    began = read_json(folder.environment)["digests"]
+    require_same({name: began[name] for name in now}, now, at=str(folder.environment))
 
 
 def told_of_idle_rewards(tell: Tell) -> Tell:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from loratory.data.rows import Row
-from loratory.errors import ConfigError, RunError
-from loratory.inference.tuned import Tuned, load_run, untrained
+from loratory.errors import ConfigError
+from loratory.inference.tuned import Tuned, load_run, trained_adapter, untrained
 from loratory.models.load import base_digest
 from loratory.models.source import base_source
 from loratory.recipe.load import load_recipe
@@ -17,7 +17,6 @@ from loratory.recipe.schema import LabelWordsTask, NoMethod, Recipe, task_labels
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.runs.manifest import MANIFEST
-from loratory.runs.published import open_published
 from loratory.train.compute import Compute
 
 _LEAST = torch.finfo(torch.float32).tiny  # a class that the teacher rules out stays finite
@@ -98,18 +97,13 @@ def _run_as_teacher(folder: RunFolder, labels: Sequence[str]) -> Teacher:
             expected=f"a run that tells {', '.join(labels)}",
             fix="name a run with these labels, or set task.labels to the teacher's",
         )
-    adapter = open_published(folder.adapter)
-    if adapter is None:
-        raise RunError(
-            "RUN-UNFINISHED",
-            "the teacher has not finished its training",
-            at=str(folder.path),
-            fix=f"finish it with `loratory train --resume {folder.path}`",
-        )
+    adapter = trained_adapter(folder)
+    # What is shown before prompts and chosen after training is in no adapter.
+    beside = [path for path in (folder.shown, folder.settled) if path.is_file()]
     digest = _digest(
-        (adapter.path / MANIFEST).read_text(encoding="utf-8"),
+        *(path.read_text(encoding="utf-8") for path in (adapter.path / MANIFEST, *beside)),
         read_json(folder.environment)["digests"]["base"],
-        taught.task.model_dump_json(),
+        taught.model_dump_json(include={"task", "method", "quantization"}),
     )
     return Teacher(
         str(folder.path.resolve()),

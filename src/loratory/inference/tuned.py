@@ -27,7 +27,6 @@ from loratory.recipe.schema import (
     DistillationSection,
     MethodSection,
     PeftMethod,
-    PromptingMethod,
     Recipe,
     RecurrentBase,
     TrainingSection,
@@ -36,10 +35,9 @@ from loratory.recipe.schema import (
 from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
-from loratory.runs.published import open_published
-from loratory.tasks.examples import examples_of
-from loratory.tasks.make import make_task, reads_vocabulary
-from loratory.tasks.task import Scores, Settling, Showing, Task
+from loratory.runs.published import Published, open_published
+from loratory.tasks.make import make_task, reads_vocabulary, shown_before
+from loratory.tasks.task import Scores, Settling, Task
 from loratory.train.compute import Compute, choose_compute
 
 
@@ -70,11 +68,7 @@ class Tuned:
 
     def showing(self, rows: Sequence[AnyRow]) -> Self:
         """Return it with some of these solved rows before its prompts, as its method chooses."""
-        if not rows:
-            return self
-        assert isinstance(self.recipe.method, PromptingMethod)
-        assert isinstance(self.task, Showing)
-        return replace(self, task=self.task.showing(examples_of(self.recipe.method, rows)))
+        return replace(self, task=shown_before(self.task, self.recipe.method, rows))
 
     def predict(self, items: Sequence[Item]) -> list[Prediction]:
         """Return a prediction for each text, or question with its context; ids count from 0.
@@ -187,22 +181,41 @@ def _lasting_teacher(section: DistillationSection | None) -> DistillationSection
     return section.model_copy(update={"teacher": lasting(section.teacher), "extra": extra})
 
 
+def trained_adapter(folder: RunFolder) -> Published:
+    """Return the adapter of a finished run.
+
+    Raises:
+        RunError: the run has not finished (RUN-UNFINISHED), the adapter is damaged, or the folder
+            is what a run was exported to (RUN-FOLDER).
+    """
+    adapter = open_published(folder.adapter)
+    if adapter is not None:
+        return adapter
+    if folder.exported.is_file():
+        raise RunError(
+            "RUN-FOLDER",
+            "the folder is what a run was exported to, and not the run",
+            at=str(folder.path),
+            fix="name the run itself, which certificate.json in the folder calls `reference`",
+        )
+    raise RunError(
+        "RUN-UNFINISHED",
+        "the run has no adapter yet",
+        at=str(folder.path),
+        fix=f"finish it with `loratory train --resume {folder.path}`",
+    )
+
+
 def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) -> Tuned:
     """Return the tuned network of a finished run, as it was trained but for `overrides`.
 
     Raises:
-        RunError: there is no such run, it has not finished, or its adapter is damaged.
+        RunError: there is no such run, it has not finished, its adapter is damaged, or the folder
+            is what a run was exported to.
         ModelError: the base is no longer the one that the run was trained on.
     """
     folder = RunFolder.open(Path(path))
-    adapter = open_published(folder.adapter)
-    if adapter is None:
-        raise RunError(
-            "RUN-UNFINISHED",
-            "the run has no adapter yet",
-            at=str(folder.path),
-            fix=f"finish it with `loratory train --resume {folder.path}`",
-        )
+    adapter = trained_adapter(folder)
     made_of = read_json(folder.environment)
     # In the number format it was trained in, so that the same texts get the same answers.
     precision = {"training.precision": made_of["compute"]["precision"]}

@@ -81,7 +81,7 @@ def layers_to_round(network: Network, section: QuantizationSection) -> dict[str,
     """Return the linear layers that are to round, those in adapted ones too, by name and in order.
 
     Raises:
-        ConfigError: no layer has a name to skip, or a group does not fit in one.
+        ConfigError: there is none, no layer has a name to skip, or a group does not fit in one.
     """
     adapted: dict[str, AdaptedLayer] = adapted_layers(network)
     every: dict[str, nn.Linear] = {}
@@ -107,6 +107,13 @@ def layers_to_round(network: Network, section: QuantizationSection) -> dict[str,
         for name, layer in every.items()
         if not any(ends_in(name, ending) for ending in section.skip_modules)
     }
+    if not found:
+        raise _cannot(
+            "no linear layer is left to round",
+            at="quantization",
+            fix="skip fewer layers if some are skipped; a recurrent network has none, and goes to "
+            "int8 as ONNX: loratory export RUN --to onnx-int8 --out DIR",
+        )
     _check_groups(found, section)
     return found
 

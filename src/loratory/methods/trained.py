@@ -1,7 +1,9 @@
 """The tensors that train: optimiser, checkpoint and adapter folder hold exactly these."""
 
+import hashlib
 from collections.abc import Mapping
 
+from safetensors.torch import save
 from torch import Tensor, nn
 
 
@@ -18,6 +20,11 @@ def trained_tensors(network: nn.Module) -> dict[str, Tensor]:
         name: parameter.detach().cpu().clone().contiguous()
         for name, parameter in trained_parameters(network).items()
     }
+
+
+def trained_digest(network: nn.Module) -> str:
+    """Return the sha256 of the tensors that train, as they are now."""
+    return hashlib.sha256(save(trained_tensors(network))).hexdigest()
 
 
 def load_trained(network: nn.Module, tensors: dict[str, Tensor]) -> None:

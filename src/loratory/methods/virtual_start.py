@@ -5,7 +5,28 @@ from torch import Tensor
 
 from loratory.errors import ConfigError
 from loratory.models.load import Base
-from loratory.recipe.schema import PrefixMethod, PromptMethod
+from loratory.recipe.schema import MethodSection, PrefixMethod, PromptMethod
+
+
+def positions_left(section: MethodSection, positions: int) -> int:
+    """Return how many of a base's positions the method leaves to texts.
+
+    Raises:
+        ConfigError: it leaves none.
+    """
+    if not isinstance(section, PromptMethod | PrefixMethod):
+        return positions
+    count = section.num_virtual_tokens
+    if count >= positions:
+        raise ConfigError(
+            "CFG-RANGE",
+            "the virtual tokens leave the base no position for a text",
+            at="method.num_virtual_tokens",
+            got=count,
+            expected=f"less than {positions:,}, the base's positions",
+            fix="lower method.num_virtual_tokens; 20 is usual",
+        )
+    return positions - count
 
 
 def starting_tokens(
@@ -19,15 +40,7 @@ def starting_tokens(
         ConfigError: they would leave no position for a text, or the recipe's text has no token.
     """
     count = section.num_virtual_tokens
-    if count >= base.positions:
-        raise ConfigError(
-            "CFG-RANGE",
-            "the virtual tokens leave the base no position for a text",
-            at="method.num_virtual_tokens",
-            got=count,
-            expected=f"less than {base.positions:,}, the base's positions",
-            fix="lower method.num_virtual_tokens; 20 is usual",
-        )
+    positions_left(section, base.positions)
     if section.init_text is None:
         drawn = torch.randint(len(base.tokenizer), (count,), generator=generator)
         return drawn.to(base.network.device)

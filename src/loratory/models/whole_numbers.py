@@ -38,6 +38,11 @@ def group_of(section: QuantizationSection, inputs: int) -> int:
             assert_never(section)
 
 
+def require_torchao() -> None:
+    """Refuse to round without torchao (CFG-EXTRA)."""
+    _qat()
+
+
 def rounded_weight(weight: Tensor, section: QuantizationSection) -> Tensor:
     """Return `weight`, `[out, in]`, with each number the nearest that the format has."""
     dtype = getattr(torch, section.kind)  # torch's types do not know int4

@@ -144,6 +144,11 @@ class RunFolder:
         return self.path / "references.json"
 
     @property
+    def exported(self) -> Path:
+        """What the folder's model was exported to, where the folder is not a run's own."""
+        return self.path / "exported.json"
+
+    @property
     def teacher(self) -> Path:
         """What a teacher says of the rows to learn from."""
         return self.path / "teacher"

@@ -82,14 +82,14 @@ def check_rows(recipe: Recipe, dataset: Dataset) -> None:
         DataError: questions without an answer where every one must have one (DATA-VERSION), or
             training problems without steps where these are learned or shown (DATA-COL).
     """
-    if _needs_steps(recipe):
+    if needs_steps(recipe):
         refuse_without_steps(dataset.splits.get("train", ()))
     if isinstance(recipe.task, SpanQATask) and not recipe.task.unanswerable:
         for rows in dataset.splits.values():
             refuse_unanswerable(rows)
 
 
-def _needs_steps(recipe: Recipe) -> bool:
+def needs_steps(recipe: Recipe) -> bool:
     """Tell whether the steps of training problems are learned from, or shown."""
     if not isinstance(recipe.task, WordProblemTask) or recipe.task.writes != "steps":
         return False

@@ -1,14 +1,17 @@
 """From the recipe's task to the object that does it."""
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from transformers import PreTrainedTokenizerBase
 
-from loratory.data.rows import Dataset
+from loratory.data.rows import AnyRow, Dataset
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
+    MethodSection,
     PreferenceTask,
+    PromptingMethod,
     SpanQATask,
     TaskSection,
     TextTask,
@@ -16,10 +19,11 @@ from loratory.recipe.schema import (
     WrittenQATask,
 )
 from loratory.tasks.classify import Classify
+from loratory.tasks.examples import examples_of
 from loratory.tasks.label_words import LabelWords, drawn_examples
 from loratory.tasks.preference import Preference
 from loratory.tasks.span_qa import SpanQA
-from loratory.tasks.task import Task
+from loratory.tasks.task import Showing, Task
 from loratory.tasks.text import PlainText
 from loratory.tasks.word_problem import WordProblem
 from loratory.tasks.written_qa import WrittenQA
@@ -63,6 +67,15 @@ def make_task(  # noqa: PLR0911 - one case a task
             return WordProblem(section, **given)
         case _:
             assert_never(section)
+
+
+def shown_before(task: Task, method: MethodSection, rows: Sequence[AnyRow]) -> Task:
+    """Return the task with some of these solved rows before its prompts, as the method chooses."""
+    if not rows:
+        return task
+    assert isinstance(method, PromptingMethod)
+    assert isinstance(task, Showing)
+    return task.showing(examples_of(method, rows))
 
 
 def reads_vocabulary(section: TaskSection) -> bool:

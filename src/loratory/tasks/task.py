@@ -15,6 +15,7 @@ from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.recipe.schema import Decoding
 from loratory.tasks.examples import Examples
+from loratory.tasks.shown import Prompts
 
 Output = Any
 """What the network says about one encoded row, in plain numbers; the task that made it reads it."""
@@ -145,6 +146,8 @@ class Teachable(Protocol):
 @runtime_checkable
 class Showing(Protocol):
     """A task whose prompts can begin with solved rows."""
+
+    prompts: Prompts
 
     def showing(self, examples: Examples) -> Self:
         """Return the task with these before its prompts."""
