@@ -70,6 +70,7 @@ def test_runs_of_every_task_are_quantised_after_training(run_of, name, base, req
     found = quantize_run(run, tmp_path / "small", section=Int8Quantization()).certificate
     assert not found["trained_for_it"]
     assert 0 < found["max_logit_difference"] < found["largest_logit"]
+    assert found["rounded"]["layer_difference"] <= 1e-3
     assert found["rounded"]["mean_logit_difference"] <= 1e-3 * max(1, found["largest_logit"])
     assert found["bytes"] < found["float32_bytes"]
     assert (found["rounded"]["equal_predictions"] is None) == (name == "text")
@@ -109,18 +110,25 @@ def test_a_recurrent_student_has_nothing_to_round(run_of, gpt2_folder, tmp_path)
     assert refused.value.code == "CFG-QUANT"
 
 
-def test_what_does_not_compute_the_same_is_not_written(run_of, gpt2_folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", ["score", "model.layers.1.mlp.up_proj"])
+def test_what_does_not_compute_the_same_is_not_written(
+    run_of, llama_folder, part, tmp_path, monkeypatch
+):
     opened = quantize.open_model
 
     def spoilt(folder):
         tuned = opened(folder)
-        tuned.base.network.get_submodule("score").weight.data.mul_(-2)
+        module = tuned.base.network.get_submodule(part)
+        for numbers in (*module.parameters(), *module.buffers()):
+            if numbers.is_floating_point():
+                numbers.data.mul_(1.01)
         return tuned
 
     monkeypatch.setattr(quantize, "open_model", spoilt)
     with pytest.raises(NumericsError) as refused:
-        quantize_run(run_of(gpt2_folder), tmp_path / "small", section=Int8Quantization())
+        quantize_run(run_of(llama_folder), tmp_path / "small", section=Int8Quantization())
     assert refused.value.code == "NUM-QUANT"
+    assert part in str(refused.value)
     assert not (tmp_path / "small").exists()
 
 
