@@ -105,13 +105,19 @@ def test_a_torn_last_line_is_taken_away_and_any_other_damage_is_refused(tmp_path
     assert refused.value.code == "RUN-LOG"
 
 
-def test_what_is_proposed_depends_on_seed_and_trials_alone():
+def test_after_a_trial_that_failed_another_point_is_proposed():
+    space = Space({"x": Range(low=0.0, high=1.0)})
+    first, second = (proposed_point(space, 0, n, [], direction="minimize") for n in range(2))
+    assert first != second
+
+
+def test_what_is_proposed_depends_on_seed_number_and_trials_alone():
     """And comes nearer to what was good: 0.3 of a line is best."""
     space = Space({"x": Range(low=0.0, high=1.0)})
     known = []
     for number in range(30):
-        point = proposed_point(space, 0, known, direction="minimize")
-        assert point == proposed_point(space, 0, known, direction="minimize")
+        point = proposed_point(space, 0, number, known, direction="minimize")
+        assert point == proposed_point(space, 0, number, known, direction="minimize")
         params, distributions = space.params(point), space.distributions
         value = (point["x"] - 0.3) ** 2
         known.append(
@@ -121,4 +127,4 @@ def test_what_is_proposed_depends_on_seed_and_trials_alone():
     late = [abs(trial.params["x"] - 0.3) for trial in known[20:]]
     early = [abs(trial.params["x"] - 0.3) for trial in known[:10]]
     assert sum(late) < sum(early) / 2
-    assert proposed_point(space, 1, known, direction="minimize") != point
+    assert proposed_point(space, 1, number, known, direction="minimize") != point
