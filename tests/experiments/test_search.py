@@ -10,8 +10,9 @@ from loratory import pipeline
 from loratory.errors import ConfigError
 from loratory.experiments.candidates import EPOCHS, RATE, methods, more_epochs, other_rates
 from loratory.experiments.conclusion import Round, finalists
-from loratory.experiments.search import search
+from loratory.experiments.search import Search, search
 from loratory.experiments.sweep import SweepRun
+from loratory.experiments.worker import silent
 from loratory.recipe.load import load_recipe, recipe_of, varied
 
 
@@ -108,3 +109,23 @@ def test_finalists_are_ranked_by_their_mean_over_all_seeds(tmp_path):
     assert [one.settings["p"] for one in found] == ["b", "a", "c"]
     assert found[0].value == pytest.approx(0.85)
     assert [one.settings["p"] for one in finalists(rounds, lower=True)] == ["a", "b", "c"]
+
+
+def test_values_from_other_numbers_of_rows_are_not_averaged(tmp_path):
+    rounds = [
+        held("rates", 50, [("a", 0.5), ("b", 0.8)], tmp_path),
+        held("seeds", 100, [("a", 0.7)], tmp_path),
+    ]
+    (found,) = finalists(rounds, lower=False)
+    assert found.values == [0.7]
+
+
+def test_three_times_the_epochs_take_three_times_as_long(recipe, tmp_path):
+    """Those of a round that names none were the recipe's own."""
+    state = Search(varied(recipe, {EPOCHS: 2}), tmp_path, 0.0, silent)
+    done = held("rates", 100, [("a", 0.5)], tmp_path)
+    for trial in done.run.result["trials"]:
+        trial["settings"] = {"method": {"kind": "head"}}
+        trial["costs"] = {"seconds": 10.0, "wall_seconds": 12.0}
+    state.rounds.append(done)
+    assert state._expected({"method": {"kind": "head"}, EPOCHS: 6}, 100) == pytest.approx(32.0)

@@ -97,8 +97,10 @@ def concluded(
 def finalists(rounds: Sequence[Round], *, lower: bool) -> list[Finalist]:
     """Return the points on the most rows, best first, those with fewer seeds behind the others."""
     whole = [held for held in rounds if held.points]
-    # Further seeds are a round of their own, and belong to what the one before chose.
+    # Further seeds are a round of their own, and belong to what the one before chose; values from
+    # other numbers of rows are not to be averaged with theirs.
     last = whole[-2:] if whole[-1].name == SEEDS else whole[-1:]
+    last = [done for done in last if done.rows == whole[-1].rows]
     held: dict[str, Finalist] = {}
     for done in last:
         for trial in done.run.result["trials"]:

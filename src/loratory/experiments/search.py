@@ -100,7 +100,9 @@ class Search:
             for trial in held.run.result["trials"]:
                 known, costs = trial["settings"], trial["costs"]
                 if trial["state"] == "finished" and known["method"] == point["method"]:
-                    ratio = rows / held.rows * point.get(EPOCHS, 1) / known.get(EPOCHS, 1)
+                    epochs = self.recipe.training.epochs
+                    longer = point.get(EPOCHS, epochs) / known.get(EPOCHS, epochs)
+                    ratio = rows / held.rows * longer
                     fixed = costs["wall_seconds"] - costs["seconds"]
                     return float(fixed + costs["seconds"] * ratio)
         return 0.0
