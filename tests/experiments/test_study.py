@@ -1,12 +1,13 @@
 """The sweep's memory: Optuna's own answers, a journal of JSON alone, and what a kill leaves."""
 
 import json
+from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from loratory.errors import RunError
+from loratory.errors import ResourceError, RunError
 from loratory.experiments.draws import Space, proposed_point
 from loratory.experiments.study import Planned, Study, listed_space, planned_of
 from loratory.recipe.sweep import HalvingPrune, HyperbandPrune, Range
@@ -103,6 +104,37 @@ def test_a_torn_last_line_is_taken_away_and_any_other_damage_is_refused(tmp_path
     with pytest.raises(RunError, match=r"journal\.log:2") as refused:
         Study(journal, lower_is_better=False, prune=None)
     assert refused.value.code == "RUN-LOG"
+
+
+def test_a_line_that_another_writer_left_torn_is_taken_away_before_the_next_is_added(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = Study(journal, lower_is_better=False, prune=None)
+    begun(study, 1)
+    with journal.open("ab") as file:
+        file.write(b'{"op_code":4,"wor')
+    study.end(0, TrialState.COMPLETE, 0.5, 1.0)
+    (trial,) = Study(journal, lower_is_better=False, prune=None).trials()
+    assert trial.value == 0.5
+
+
+def test_what_the_disk_refuses_is_said_with_the_place(tmp_path):
+    journal = tmp_path / "journal.log"
+    with pytest.raises(RunError, match=r"RUN-IO.*none/journal\.log"):
+        Study(tmp_path / "none" / "journal.log", lower_is_better=False, prune=None)
+    study = Study(journal, lower_is_better=False, prune=None)
+    journal.with_name("journal.log.lock").unlink()
+    journal.with_name("journal.log.lock").mkdir()
+    with pytest.raises(RunError, match=r"RUN-IO.*journal\.log\.lock"):
+        begun(study, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_to_be_full(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = Study(journal, lower_is_better=False, prune=None)
+    study._storage._backend._file_path = "/dev/full"
+    with pytest.raises(ResourceError, match=r"RES-DISK.*journal\.log"):
+        begun(study, 1)
 
 
 def test_after_a_trial_that_failed_another_point_is_proposed():

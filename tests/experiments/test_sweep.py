@@ -153,6 +153,14 @@ def test_a_folder_that_is_no_sweep_is_refused(film_run, tmp_path):
             resume(path)
 
 
+def test_a_folder_that_cannot_be_written_is_refused(film_sweep, tmp_path):
+    shutil.copytree(film_sweep.path, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / ".claims")
+    (tmp_path / "copy" / ".claims").write_text("in the way")
+    with pytest.raises(RunError, match="RUN-IO"):
+        resume(tmp_path / "copy")
+
+
 def test_a_recipe_with_a_sweep_is_no_run(pair, tmp_path):
     with pytest.raises(ConfigError, match="CFG-SWEEP"):
         pipeline.train(pair, out=tmp_path / "run")
