@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from loratory.errors import DataError, LoratoryError
-from loratory.experiments.compare import compare
+from loratory.experiments.compare import compare_entries
 from loratory.experiments.sweep import SweepRun
 from loratory.inference.evaluate import evaluate_run
 from loratory.metrics.baselines import Baseline
@@ -68,8 +68,8 @@ def concluded(
     found = finalists(rounds, lower=lower_is_better(metric))
     best = found[0]
     try:
-        comparison = compare(
-            [run for one in found for run in one.runs], split="validation", metric=metric
+        comparison = compare_entries(
+            [one.runs for one in found], split="validation", metric=metric
         ).to_json()
     except LoratoryError:
         comparison = None
