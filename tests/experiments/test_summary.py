@@ -25,7 +25,7 @@ class Swept:
 
 @pytest.fixture
 def table(make_run, tmp_path):
-    """Return the function that ranks trials: (place, seed, accuracy, changed line of the recipe)."""
+    """Return the function that ranks trials: (place, seed, accuracy, further settings)."""
 
     def ranked(trials):
         rows = []

@@ -76,7 +76,10 @@ def compare_entries(entries: Sequence[Sequence[Path]], *, split: str, metric: st
 
 
 def _comparison(
-    given: Sequence[GivenRun], groups: Sequence[Sequence[int]], split: str | None, metric: str | None
+    given: Sequence[GivenRun],
+    groups: Sequence[Sequence[int]],
+    split: str | None,
+    metric: str | None,
 ) -> Comparison:
     split = common_split(given, split)
     metric = common_metric(given, metric)

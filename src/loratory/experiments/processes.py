@@ -69,7 +69,7 @@ class _Worker(NamedTuple):
 
 
 def _begun(folder: Path, limits: Limits, stack: ExitStack) -> _Worker:
-    told = stack.enter_context(TemporaryFile())
+    told = stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
     given = json.dumps([str(folder), asdict(limits), told.fileno()])
     process = subprocess.Popen(
         [sys.executable, "-m", "loratory.experiments.processes", given],

@@ -33,8 +33,8 @@ State = Literal["finished", "pruned", "failed", "unfinished", "waiting"]
 _END = "trial.json"
 """In the folder of a run that will not go on: why, and what it had reached."""
 
-# What one point's settings can cause; anything else would meet every other point, too. What is wrong
-# with the rows or the machine for all of them is found before the first trial.
+# What one point's settings can cause; anything else would meet every other point, too. The first
+# point is prepared before the sweep begins: what is wrong with the rows for all is found there.
 _OF_THE_POINT = (ConfigError, DataError, ModelError, NumericsError)
 _NO_MEMORY = "RES-MEM"
 

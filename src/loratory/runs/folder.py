@@ -15,6 +15,12 @@ from loratory.runs.lock import owned, refuse_active
 
 RUNS = Path("runs")
 _LONGEST_NAME = 64
+# By the file that makes a folder what it is; that of a finished search holds a recipe, too.
+_GOES_ON = {
+    "search.yaml": "loratory search --resume",
+    "sweep.yaml": "loratory sweep --resume",
+    "recipe.yaml": "loratory train --resume",
+}
 _SIMILAR = 0.8  # every name shares most of its date
 
 
@@ -184,11 +190,14 @@ def empty_folder(path: Path) -> Path:
 
 
 def _exists(path: Path) -> RunError:
+    command = next((goes for file, goes in _GOES_ON.items() if (path / file).is_file()), None)
     return RunError(
         "RUN-EXISTS",
         "the output folder is not an empty folder",
         at=str(path),
-        fix="choose another --out, or continue what is there with `loratory train --resume`",
+        fix=f"choose another --out, or continue what is there with `{command} {path}`"
+        if command
+        else "choose another --out, or empty this folder",
     )
 
 
