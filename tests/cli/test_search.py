@@ -23,3 +23,11 @@ def test_what_cannot_be_searched_is_refused(loratory, tmp_path):
     assert "error[DATA-COL]" in ran.err
     assert ran.code == 3
     assert "error[CFG-USAGE]" in loratory("search", tmp_path / "three.csv", "--budget", "x").err
+
+
+def test_a_search_goes_on_in_its_folder_alone(loratory, tmp_path):
+    for given in ([], ["x.csv", "--resume", tmp_path], ["--resume", tmp_path, "--budget", "1m"]):
+        assert "error[CFG-USAGE]" in loratory("search", *given).err
+    ran = loratory("search", "--resume", tmp_path)
+    assert "error[RUN-FOLDER]: not a search" in ran.err
+    assert ran.code == 4

@@ -1,10 +1,16 @@
 """A sweep on a Ray cluster: two nodes, here both on one machine, over one sweep folder."""
 
 import json
+import os
+import signal
 
 import pytest
 
+from loratory.errors import RunError, RunInterruptedError
+from loratory.experiments.on_ray import _followed
 from loratory.experiments.sweep import Effort, sweep
+from loratory.experiments.sweep_folder import SweepFolder
+from loratory.experiments.worker import Sweep, silent
 from loratory.recipe.load import load_recipe
 from loratory.runs.log import read_events
 
@@ -44,3 +50,30 @@ def test_two_nodes_share_the_trials_and_do_each_once(sweep_recipe, tmp_path):
     journal = (tmp_path / "shared" / "journal.log").read_text().splitlines()
     entries = [json.loads(line) for line in journal]
     assert len({e["worker_id"] for e in entries if e["op_code"] == TRIAL_BEGUN}) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_dies_is_told_and_one_that_is_asked_to_stop_saves_first(
+    film_sweep, sweep_recipe, tmp_path
+):
+    import ray
+
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        state = Sweep(SweepFolder.open(film_sweep.path))
+        dies = ray.remote(max_retries=0)(lambda: os._exit(1))
+        with pytest.raises(RunError, match="RUN-WORKER"):
+            _followed(state, silent, [dies.remote()])
+
+        def interrupt(event, /, **_):
+            if event == "trial_begins":
+                os.kill(os.getpid(), signal.SIGINT)
+
+        recipe = load_recipe(sweep_recipe("  values: {method.r: [2, 4]}\n", "stopped"))
+        with pytest.raises(RunInterruptedError, match="--resume"):
+            sweep(recipe, out=tmp_path / "sweep", effort=Effort(on="ray"), say=interrupt)
+    finally:
+        ray.shutdown()
+    assert (tmp_path / "sweep" / "result.json").is_file()

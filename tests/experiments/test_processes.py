@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from loratory.errors import RunError
-from loratory.experiments.processes import raise_first
+from loratory.experiments.processes import _begun, raise_first
 from loratory.experiments.sweep import Effort, resume, sweep
 from loratory.experiments.sweep_folder import SweepFolder
-from loratory.experiments.worker import Sweep
+from loratory.experiments.worker import Limits, Sweep
 from loratory.recipe.load import load_recipe
 from loratory.runs.log import read_events
 
@@ -63,6 +64,30 @@ def test_workers_stop_when_their_driver_is_killed_and_the_sweep_goes_on(sweep_re
     for trial in result["trials"]:
         events = read_events(out / trial["run"] / "log.jsonl")
         assert [e["step"] for e in events if e["event"] == "step"] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch):
+    """Return a function that says how a worker ended that had no sweep and did this beforehand."""
+
+    def end(line, *, stop_asked=False):
+        (tmp_path / "sitecustomize.py").write_text(line)
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+        with ExitStack() as stack:
+            return _begun(tmp_path / "none", Limits(), stack).failure(lambda: stop_asked)
+
+    return end
+
+
+def test_a_worker_that_is_killed_is_told_by_its_exit_code(ended):
+    killed = "import os; os.kill(os.getpid(), 9)"
+    assert "exit code -9" in ended(killed)["headline"]
+    assert ended(killed, stop_asked=True) is None, "whoever asked it to stop knows why it ended"
+
+
+def test_what_a_library_prints_is_not_what_a_worker_says(ended):
+    """More than a pipe holds."""
+    assert ended("print('{' * 10**6)")["code"] == "RUN-FOLDER"
 
 
 def test_a_workers_error_is_the_sweeps(film_sweep):

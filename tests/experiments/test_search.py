@@ -3,15 +3,19 @@
 import csv
 import json
 import random
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from loratory import pipeline
-from loratory.errors import ConfigError
+from loratory.errors import ConfigError, RunError
 from loratory.experiments.candidates import EPOCHS, RATE, methods, more_epochs, other_rates
 from loratory.experiments.conclusion import Round, finalists
-from loratory.experiments.search import search
+from loratory.experiments.search import Search, resume, search
+from loratory.experiments.search_folder import Begun, Progress, SearchFolder
 from loratory.experiments.sweep import SweepRun
+from loratory.experiments.worker import silent
 from loratory.recipe.load import load_recipe, recipe_of, varied
 
 
@@ -64,6 +68,76 @@ def test_a_search_ends_with_a_recipe_that_trains(recipe, tmp_path):
             assert result["evaluation"].keys() == {"validation"}, "no trial was scored on the test"
 
 
+class KilledError(Exception):
+    """Ends a search in the middle of a round."""
+
+
+def dies_at_step(number):
+    """Return a listener that ends the search at the step of this number, counted over all runs."""
+    steps = count(1)
+
+    def say(event, /, **_):
+        if event == "step" and next(steps) == number:
+            raise KilledError
+
+    return say
+
+
+def told(found):
+    trials = [{**trial, "costs": None, "run": Path(trial["run"]).name} for trial in found["trials"]]
+    best = {**found["best"], "runs": None, "recipe": None}
+    return best, found["baselines"], found["reasons"], trials
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_search_that_is_killed_goes_on_to_the_end_of_one_that_is_not(
+    recipe, tmp_path, monkeypatch
+):
+    """With time for everything, what is tried follows from the rows alone."""
+    head = [{"method": {"kind": "head"}, RATE: 0.01}]
+    for name, fewer in (
+        ("methods", lambda _: head),
+        ("other_rates", lambda points: other_rates(points)[:2]),
+        ("more_epochs", lambda points, epochs: more_epochs(points, epochs)[:2]),
+        ("_SEEDS", 2),
+    ):
+        monkeypatch.setattr(f"loratory.experiments.search.{name}", fewer)
+    recipe = varied(recipe, {EPOCHS: 1})
+    steps = []
+    undisturbed = search(
+        recipe, 1e6, out=tmp_path / "whole", say=lambda event, **_: steps.append(event)
+    ).result
+    in_all = steps.count("step")
+    killed = tmp_path / "killed"
+    with pytest.raises(KilledError):
+        search(recipe, 1e6, out=killed, say=dies_at_step(in_all // 4))
+    spent = Progress.read(killed / "search.json").spent
+    with pytest.raises(KilledError):
+        resume(killed, say=dies_at_step(in_all // 3))
+    found = resume(killed).result
+    assert told(found) == told(undisturbed)
+    assert found["seconds"] > spent
+    assert resume(killed).result == json.loads((killed / "result.json").read_text())
+
+
+def test_a_folder_that_is_no_search_is_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(RunError, match="RUN-FOLDER"):
+            resume(path)
+
+
+def test_a_round_that_was_left_out_stays_so_and_one_before_another_is_read(recipe, tmp_path):
+    state = under_way(recipe, tmp_path)
+    state.progress.rounds = (Begun("methods", 20, 9.0), Begun("epochs", 40, 30.0))
+    (tmp_path / "1-methods").mkdir()
+    (tmp_path / "1-methods" / "result.json").write_text('{"table": [], "trials": []}')
+    state.run("methods", [], 20, [0])
+    state.run("rates", methods(recipe), 30, [0])
+    assert [held.name for held in state.rounds] == ["methods"]
+    assert state.rounds[0].run.result == {"table": [], "trials": []}
+
+
 def test_a_budget_for_nothing_is_refused(recipe, tmp_path):
     with pytest.raises(ConfigError, match="CFG-BUDGET"):
         search(recipe, 0.01, out=tmp_path / "search")
@@ -108,3 +182,27 @@ def test_finalists_are_ranked_by_their_mean_over_all_seeds(tmp_path):
     assert [one.settings["p"] for one in found] == ["b", "a", "c"]
     assert found[0].value == pytest.approx(0.85)
     assert [one.settings["p"] for one in finalists(rounds, lower=True)] == ["a", "b", "c"]
+
+
+def under_way(recipe, folder):
+    return Search(recipe, SearchFolder(folder), Progress(folder / "search.json", 60.0), silent)
+
+
+def test_values_from_other_numbers_of_rows_are_not_averaged(tmp_path):
+    rounds = [
+        held("rates", 50, [("a", 0.5), ("b", 0.8)], tmp_path),
+        held("seeds", 100, [("a", 0.7)], tmp_path),
+    ]
+    (found,) = finalists(rounds, lower=False)
+    assert found.values == [0.7]
+
+
+def test_three_times_the_epochs_take_three_times_as_long(recipe, tmp_path):
+    """Those of a round that names none were the recipe's own."""
+    state = under_way(varied(recipe, {EPOCHS: 2}), tmp_path)
+    done = held("rates", 100, [("a", 0.5)], tmp_path)
+    for trial in done.run.result["trials"]:
+        trial["settings"] = {"method": {"kind": "head"}}
+        trial["costs"] = {"seconds": 10.0, "wall_seconds": 12.0}
+    state.rounds.append(done)
+    assert state._expected({"method": {"kind": "head"}, EPOCHS: 6}, 100) == pytest.approx(32.0)

@@ -1,12 +1,13 @@
 """The sweep's memory: Optuna's own answers, a journal of JSON alone, and what a kill leaves."""
 
 import json
+from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from loratory.errors import RunError
+from loratory.errors import ResourceError, RunError
 from loratory.experiments.draws import Space, proposed_point
 from loratory.experiments.study import Planned, Study, listed_space, planned_of
 from loratory.recipe.sweep import HalvingPrune, HyperbandPrune, Range
@@ -105,13 +106,50 @@ def test_a_torn_last_line_is_taken_away_and_any_other_damage_is_refused(tmp_path
     assert refused.value.code == "RUN-LOG"
 
 
-def test_what_is_proposed_depends_on_seed_and_trials_alone():
+def test_a_line_that_another_writer_left_torn_is_taken_away_before_the_next_is_added(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = Study(journal, lower_is_better=False, prune=None)
+    begun(study, 1)
+    with journal.open("ab") as file:
+        file.write(b'{"op_code":4,"wor')
+    study.end(0, TrialState.COMPLETE, 0.5, 1.0)
+    (trial,) = Study(journal, lower_is_better=False, prune=None).trials()
+    assert trial.value == 0.5
+
+
+def test_what_the_disk_refuses_is_said_with_the_place(tmp_path):
+    journal = tmp_path / "journal.log"
+    with pytest.raises(RunError, match=r"RUN-IO.*none/journal\.log"):
+        Study(tmp_path / "none" / "journal.log", lower_is_better=False, prune=None)
+    study = Study(journal, lower_is_better=False, prune=None)
+    journal.with_name("journal.log.lock").unlink()
+    journal.with_name("journal.log.lock").mkdir()
+    with pytest.raises(RunError, match=r"RUN-IO.*journal\.log\.lock"):
+        begun(study, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_to_be_full(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = Study(journal, lower_is_better=False, prune=None)
+    study._storage._backend._file_path = "/dev/full"
+    with pytest.raises(ResourceError, match=r"RES-DISK.*journal\.log"):
+        begun(study, 1)
+
+
+def test_after_a_trial_that_failed_another_point_is_proposed():
+    space = Space({"x": Range(low=0.0, high=1.0)})
+    first, second = (proposed_point(space, 0, n, [], direction="minimize") for n in range(2))
+    assert first != second
+
+
+def test_what_is_proposed_depends_on_seed_number_and_trials_alone():
     """And comes nearer to what was good: 0.3 of a line is best."""
     space = Space({"x": Range(low=0.0, high=1.0)})
     known = []
     for number in range(30):
-        point = proposed_point(space, 0, known, direction="minimize")
-        assert point == proposed_point(space, 0, known, direction="minimize")
+        point = proposed_point(space, 0, number, known, direction="minimize")
+        assert point == proposed_point(space, 0, number, known, direction="minimize")
         params, distributions = space.params(point), space.distributions
         value = (point["x"] - 0.3) ** 2
         known.append(
@@ -121,4 +159,4 @@ def test_what_is_proposed_depends_on_seed_and_trials_alone():
     late = [abs(trial.params["x"] - 0.3) for trial in known[20:]]
     early = [abs(trial.params["x"] - 0.3) for trial in known[:10]]
     assert sum(late) < sum(early) / 2
-    assert proposed_point(space, 1, known, direction="minimize") != point
+    assert proposed_point(space, 1, number, known, direction="minimize") != point

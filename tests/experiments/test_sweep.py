@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from loratory import pipeline
-from loratory.errors import ConfigError, DataError, RunError
+from loratory.errors import ConfigError, DataError, ResourceError, RunError
 from loratory.experiments.study import planned_of
 from loratory.experiments.sweep import Effort, resume, sweep
 from loratory.experiments.sweep_folder import SweepFolder
@@ -124,6 +124,31 @@ def test_a_point_that_fails_does_not_keep_the_others_from_it(sweep_recipe, tmp_p
     assert "CFG-RANGE" in second["problem"]
 
 
+def test_rows_that_one_points_settings_cannot_take_fail_that_point_alone(sweep_recipe, tmp_path):
+    values = "  values: {task.max_length: [64, 4]}\n"
+    recipe = load_recipe(sweep_recipe(values, "short"), {"task.too_long": "refuse"})
+    first, second = sweep(recipe, out=tmp_path / "sweep").result["trials"]
+    assert (first["state"], second["state"]) == ("finished", "failed")
+    assert "DATA-TRUNC" in second["problem"]
+
+
+def test_too_little_memory_for_one_point_is_that_points_and_a_full_disk_is_the_sweeps(
+    pair, tmp_path, monkeypatch
+):
+    def refuse(code):
+        def fails(*_, **__):
+            raise ResourceError(code, "there is too little", fix="make room")
+
+        monkeypatch.setattr(pipeline, "train", fails)
+
+    refuse("RES-DISK")
+    with pytest.raises(ResourceError):
+        sweep(pair, out=tmp_path / "sweep")
+    refuse("RES-MEM")
+    trials = resume(tmp_path / "sweep").result["trials"]
+    assert [trial["state"] for trial in trials] == ["failed", "failed"]
+
+
 def test_what_is_wrong_for_every_trial_is_found_before_a_folder_is_made(pair, tmp_path):
     data = pair.data.model_copy(update={"validation": None})
     with pytest.raises(DataError, match="DATA-SPLIT"):
@@ -138,6 +163,14 @@ def test_a_folder_that_is_no_sweep_is_refused(film_run, tmp_path):
     for path in (film_run, tmp_path / "none"):
         with pytest.raises(RunError, match="RUN-FOLDER"):
             resume(path)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(film_sweep, tmp_path):
+    shutil.copytree(film_sweep.path, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / ".claims")
+    (tmp_path / "copy" / ".claims").write_text("in the way")
+    with pytest.raises(RunError, match="RUN-IO"):
+        resume(tmp_path / "copy")
 
 
 def test_a_recipe_with_a_sweep_is_no_run(pair, tmp_path):

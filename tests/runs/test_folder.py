@@ -83,6 +83,22 @@ def test_what_a_person_has_there_is_not(tmp_path, held):
         create("b", out=tmp_path / "x")
 
 
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        (["recipe.yaml"], "loratory train --resume"),
+        (["sweep.yaml"], "loratory sweep --resume"),
+        (["recipe.yaml", "search.yaml"], "loratory search --resume"),
+    ],
+)
+def test_what_is_there_is_gone_on_with_by_its_own_command(tmp_path, files, command):
+    for file in files:
+        (tmp_path / file).touch()
+    with pytest.raises(RunError, match="RUN-EXISTS") as caught:
+        create("a", out=tmp_path)
+    assert f"`{command} {tmp_path}`" in caught.value.fix
+
+
 def test_of_simultaneous_starts_in_one_folder_one_passes(tmp_path):
     def start(out: Path) -> bool:
         try:

@@ -1,7 +1,14 @@
 """What trackers are told: the log's numbers under the names that people know."""
 
+import json
 import math
+import re
+import shutil
+from dataclasses import replace
 
+import pytest
+
+from loratory.errors import RunError
 from loratory.recipe.track import TrackSection
 from loratory.runs.folder import RunFolder
 from loratory.track.points import Point, points_of, run_card, summary_of, unseen
@@ -58,3 +65,20 @@ def test_the_card_names_the_run_and_its_settings(film_run):
     assert {"base", "start", "train data"} <= card.digests.keys()
     assert all(len(tag) <= 64 for tag in card.tags)
     assert run_card(folder, TrackSection()).id == card.id
+
+
+def test_a_setting_whose_keys_are_no_names_is_one_value(film_run):
+    card = run_card(RunFolder(film_run), TrackSection())
+    patterns = {r"^h\.0\..*": 8, "c_attn": 2}
+    method = {**card.config["method"], "rank_pattern": patterns}
+    flat = replace(card, config={**card.config, "method": method}).flat_config
+    assert json.loads(flat["method.rank_pattern"]) == patterns
+    assert all(re.fullmatch(r"[\w.]+", name) for name in flat)
+
+
+def test_a_run_without_an_event_is_refused(film_run, tmp_path):
+    shutil.copytree(film_run, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    folder.log.write_bytes(b"")
+    with pytest.raises(RunError, match="RUN-LOG"):
+        run_card(folder, TrackSection())

@@ -15,34 +15,53 @@ from loratory.recipe.shipped import shipped_recipes
 from loratory.recipe.sweep import in_words
 
 _BASE = "smollm2-135m"
+_BUDGET = "20m"
 _RECIPES = (".yaml", ".yml")
 # Of all rows; what is left is trained on.
 _VALIDATION, _TEST = 0.2, 0.1
 
 
 def search(  # noqa: PLR0913 - one parameter an option
-    file: Annotated[str, typer.Argument(help="Labelled rows (.csv, .tsv, .jsonl), or a recipe.")],
+    file: Annotated[
+        str | None, typer.Argument(help="Labelled rows (.csv, .tsv, .jsonl), or a recipe.")
+    ] = None,
     *,
     label: Annotated[str | None, typer.Option(help="Column that holds the classes.")] = None,
     text: Annotated[str | None, typer.Option(help="Column that holds the texts.")] = None,
-    budget: Annotated[str, typer.Option(help="Time to take, such as 20m or 2h.")] = "20m",
+    budget: Annotated[
+        str | None, typer.Option(help="Time to take, such as 20m or 2h; absent: 20m.")
+    ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base; absent: the recipe's, or smollm2-135m.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the search.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Folder of a search to go on with.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the new search.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the best method and settings for your rows within a time, and say why they are.
 
-    Example: `loratory search reviews.csv --text review --label stars --budget 20m`.
+    Examples: `loratory search reviews.csv --text review --label stars --budget 20m`,
+    `loratory search --resume searches/NAME`.
     """
-    seconds = budget_seconds(budget)
-    recipe = _recipe(file, text=text, label=label, base=base)
+    given = [file, label, text, budget, base, out]
+    if (file is None) == (resume is None) or (resume and any(each is not None for each in given)):
+        raise ConfigError(
+            "CFG-USAGE",
+            "a search begins with rows, or goes on with its own in the time it has left",
+            at="command line",
+            fix="loratory search FILE, or --resume SEARCH alone",
+        )
+    seconds = budget_seconds(budget or _BUDGET)
+    recipe = None if file is None else _recipe(file, text=text, label=label, base=base)
 
-    from loratory.experiments.search import search as searched
+    from loratory.experiments import search as searches
 
     with SweepProgress() as progress:
-        found = searched(recipe, seconds, out=out, say=progress)
+        if recipe is None:
+            assert resume is not None
+            found = searches.resume(resume, say=progress)
+        else:
+            found = searches.search(recipe, seconds, out=out, say=progress)
     if as_json:
         print_json(found.result)
         return

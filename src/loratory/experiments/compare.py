@@ -8,7 +8,7 @@ Everything comes from the files that the runs kept; no model is loaded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Self
 
@@ -61,6 +61,26 @@ def compare(
         DataError: a run has no predictions on the split (DATA-SPLIT), or they cannot be scored.
     """
     given = given_runs(runs)
+    return _comparison(given, grouped(given, each=each), split, metric)
+
+
+def compare_entries(entries: Sequence[Sequence[Path]], *, split: str, metric: str) -> Comparison:
+    """Compare entries whose runs are known, such as the points of a sweep, as `compare` does."""
+    given = given_runs([run for runs in entries for run in runs])
+    numbers = iter(range(len(given)))
+    groups = [
+        sorted(islice(numbers, len(runs)), key=lambda number: given[number].recipe.seed)
+        for runs in entries
+    ]
+    return _comparison(given, groups, split, metric)
+
+
+def _comparison(
+    given: Sequence[GivenRun],
+    groups: Sequence[Sequence[int]],
+    split: str | None,
+    metric: str | None,
+) -> Comparison:
     split = common_split(given, split)
     metric = common_metric(given, metric)
     lines = same_rows(given, split)
@@ -68,7 +88,7 @@ def compare(
     clusters, known = _clusters(lines)
     sampled = [
         _Sampled.of([given[n] for n in group], [sums[n] for n in group], clusters, entry=place)
-        for place, group in enumerate(grouped(given, each=each))
+        for place, group in enumerate(groups)
     ]
     best_first = not lower_is_better(metric)
     sampled.sort(key=lambda entry: entry.sample.value, reverse=best_first)

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from loratory.errors import DataError, LoratoryError
-from loratory.experiments.compare import compare
+from loratory.experiments.compare import compare_entries
 from loratory.experiments.sweep import SweepRun
 from loratory.inference.evaluate import evaluate_run
 from loratory.metrics.baselines import Baseline
@@ -68,8 +68,8 @@ def concluded(
     found = finalists(rounds, lower=lower_is_better(metric))
     best = found[0]
     try:
-        comparison = compare(
-            [run for one in found for run in one.runs], split="validation", metric=metric
+        comparison = compare_entries(
+            [one.runs for one in found], split="validation", metric=metric
         ).to_json()
     except LoratoryError:
         comparison = None
@@ -97,8 +97,10 @@ def concluded(
 def finalists(rounds: Sequence[Round], *, lower: bool) -> list[Finalist]:
     """Return the points on the most rows, best first, those with fewer seeds behind the others."""
     whole = [held for held in rounds if held.points]
-    # Further seeds are a round of their own, and belong to what the one before chose.
+    # Further seeds are a round of their own, and belong to what the one before chose; values from
+    # other numbers of rows are not to be averaged with theirs.
     last = whole[-2:] if whole[-1].name == SEEDS else whole[-1:]
+    last = [done for done in last if done.rows == whole[-1].rows]
     held: dict[str, Finalist] = {}
     for done in last:
         for trial in done.run.result["trials"]:

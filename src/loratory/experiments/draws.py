@@ -64,13 +64,14 @@ def drawn_point(space: Space, seed: int, number: int) -> dict[str, Any]:
 
 
 def proposed_point(
-    space: Space, seed: int, known: Sequence[FrozenTrial], *, direction: Direction
+    space: Space, seed: int, number: int, known: Sequence[FrozenTrial], *, direction: Direction
 ) -> dict[str, Any]:
-    """Return the point that a tree-structured Parzen estimator proposes after those that are known.
+    """Return point `number`, which a tree-structured Parzen estimator proposes after what is known.
 
-    Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization".
+    A trial that failed is none of the known ones, but has had a number: what is proposed after it
+    is another point. Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization".
     """
-    sampler = TPESampler(seed=stream_seed(seed, "sweep", len(known)) % _SEEDS)
+    sampler = TPESampler(seed=stream_seed(seed, "sweep", number) % _SEEDS)
     study = optuna.create_study(sampler=sampler, direction=direction)
     study.add_trials(known)
     return space.point(study.ask(space.distributions).params)

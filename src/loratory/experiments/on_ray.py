@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from loratory.errors import ConfigError, LoratoryError
-from loratory.experiments.processes import failure, follow, raise_first
+from loratory.experiments.processes import crashed, failure, follow, raise_first, stopped
 from loratory.experiments.worker import Limits, Say, Sweep, silent, work
+from loratory.train.stop import stop_signals
 
 
 def work_on_ray(sweep: Sweep, limits: Limits, workers: int, say: Say) -> None:
@@ -47,20 +48,35 @@ def work_on_ray(sweep: Sweep, limits: Limits, workers: int, say: Say) -> None:
         )(_work)
         waiting = [task.remote(str(sweep.folder.path), own) for _ in range(workers)]
 
-        def going_on() -> bool:
-            _, left = ray.wait(waiting, num_returns=workers, timeout=0)
-            return bool(left)
-
-        try:
-            follow(sweep, say, going_on)
-        except KeyboardInterrupt:
-            for one in waiting:
-                ray.cancel(one)
-            raise
-        raise_first([told for told in ray.get(waiting) if told is not None], sweep)
+        _followed(sweep, say, waiting)
     finally:
         if began:
             ray.shutdown()
+
+
+def _followed(sweep: Sweep, say: Say, workers: list[Any]) -> None:
+    """Tell of what the workers do until the last has ended; asked to stop, tell them so first."""
+    import ray
+
+    def going_on() -> bool:
+        _, left = ray.wait(workers, num_returns=len(workers), timeout=0)
+        return bool(left)
+
+    def failure_of(worker: Any) -> dict[str, Any] | None:
+        try:
+            told: dict[str, Any] | None = ray.get(worker)
+        except ray.exceptions.RayError as error:
+            return None if stop_asked() else crashed(type(error).__name__)
+        return told
+
+    with stop_signals() as stop_asked:
+        follow(sweep, say, lambda: going_on() and not stop_asked())
+        if stop_asked():
+            for worker in workers:
+                ray.cancel(worker)
+        raise_first([failure_of(worker) for worker in workers], sweep)
+        if stop_asked():
+            raise stopped()
 
 
 def _work(folder: str, limits: Limits) -> dict[str, Any] | None:

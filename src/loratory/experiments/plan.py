@@ -92,6 +92,8 @@ def make_plan(recipe: Recipe) -> Plan:
     count = _count(sweep)
     if not seeds:
         raise _refused("the list of seeds is empty", "name a seed, or leave seeds out", "seeds")
+    if len({*seeds}) < len(seeds):
+        raise _refused("a seed is there twice", "name each seed once", "seeds")
     if count * len(seeds) > MOST_TRIALS:
         raise _refused(
             f"the sweep has {count * len(seeds):,} trials, limit {MOST_TRIALS:,}",
@@ -175,8 +177,8 @@ def _check_keys(sweep: SweepSection) -> None:
     for key in keys:
         if key.split(".")[0] in _NOT_SWEPT:
             raise _refused(f"{key} cannot be swept", f"take {key} out of the sweep")
-        if key == "seed" and sweep.seeds is not None:
-            raise _refused("seed is swept twice", "keep sweep.seeds, and take seed out")
+        if key == "seed":
+            raise _refused("seeds are no setting to choose", "use sweep.seeds, and take seed out")
 
 
 def _check_values(sweep: SweepSection) -> None:

@@ -1,9 +1,10 @@
 """Several workers on one machine: processes over the same sweep folder.
 
-    python -m loratory.experiments.processes FOLDER UNTIL TRIALS THREADS
+    python -m loratory.experiments.processes '[FOLDER, LIMITS, DESCRIPTOR]'
 
 A worker's standard input says whether the sweep is still wanted: it stops, and saves, when the
-other end is closed, also by the death of whoever held it.
+other end is closed, also by the death of whoever held it. The error that it ends with it writes to
+the descriptor of an open file; what libraries print is none of that.
 """
 
 import json
@@ -12,11 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple
 
 from loratory.errors import LoratoryError, RunError, RunInterruptedError
 from loratory.experiments.study import planned_of
@@ -33,24 +35,49 @@ def work_in_processes(sweep: Sweep, limits: Limits, workers: int, say: Say) -> N
         RunInterruptedError: a signal asked to stop; everything is saved.
         RunError: RUN-WORKER, when a worker fails.
     """
-    given = json.dumps([str(sweep.folder.path), asdict(limits)])
-    command = [sys.executable, "-m", "loratory.experiments.processes", given]
-    pipe = subprocess.PIPE
     with stop_signals() as stop_asked, ExitStack() as stack:
-        held = [
-            stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
-            for _ in range(workers)
-        ]
+        held = [_begun(sweep.folder.path, limits, stack) for _ in range(workers)]
         try:
-            follow(sweep, say, lambda: any(one.poll() is None for one in held) and not stop_asked())
+            follow(
+                sweep,
+                say,
+                lambda: any(one.process.poll() is None for one in held) and not stop_asked(),
+            )
         finally:
             for one in held:
-                assert one.stdin is not None
-                one.stdin.close()
-            said = [one.stdout.read() for one in held if one.stdout is not None]
-        raise_first([json.loads(text) for text in said if text], sweep)
+                assert one.process.stdin is not None
+                one.process.stdin.close()
+            failures = [one.failure(stop_asked) for one in held]
+        raise_first(failures, sweep)
         if stop_asked():
-            raise RunInterruptedError("RUN-STOPPED", "stopped as asked", fix="go on with --resume")
+            raise stopped()
+
+
+class _Worker(NamedTuple):
+    process: subprocess.Popen[bytes]
+    told: IO[bytes]
+    """Where it writes its error."""
+
+    def failure(self, stop_asked: Callable[[], bool]) -> dict[str, Any] | None:
+        """Wait for its end and return the error it ended with, also where it could not say one."""
+        code = self.process.wait()
+        self.told.seek(0)
+        if text := self.told.read():
+            told: dict[str, Any] = json.loads(text)
+            return told
+        return crashed(f"exit code {code}") if code and not stop_asked() else None
+
+
+def _begun(folder: Path, limits: Limits, stack: ExitStack) -> _Worker:
+    told = stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+    given = json.dumps([str(folder), asdict(limits), told.fileno()])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loratory.experiments.processes", given],
+        stdin=subprocess.PIPE,
+        stdout=2,  # what a library prints belongs on the screen, and not into what the sweep says
+        pass_fds=[told.fileno()],
+    )
+    return _Worker(stack.enter_context(process), told)
 
 
 def follow(sweep: Sweep, say: Say, going_on: Callable[[], bool]) -> None:
@@ -74,19 +101,30 @@ def follow(sweep: Sweep, say: Say, going_on: Callable[[], bool]) -> None:
         time.sleep(_LOOK)
 
 
+def stopped() -> RunInterruptedError:
+    """Return the end of a sweep that was asked to stop."""
+    return RunInterruptedError("RUN-STOPPED", "stopped as asked", fix="go on with --resume")
+
+
+def crashed(how: str) -> dict[str, Any]:
+    """Return the end of a worker that could not tell of an error itself."""
+    fix = "go on with --resume; where memory ran out, with fewer --workers"
+    return {"code": "RUN-WORKER", "headline": how, "fix": fix}
+
+
 def failure(error: LoratoryError) -> dict[str, Any]:
     """Return an error as a worker tells it."""
     return {"code": error.code, "headline": error.headline, "fix": error.fix}
 
 
-def raise_first(failures: list[dict[str, Any]], sweep: Sweep) -> None:
-    """Raise the first of the workers' errors.
+def raise_first(failures: Sequence[dict[str, Any] | None], sweep: Sweep) -> None:
+    """Raise the first of the workers' errors, if there is one.
 
     Raises:
         RunInterruptedError: it was asked to stop.
         RunError: RUN-WORKER, whatever else it was.
     """
-    for told in failures:
+    for told in filter(None, failures):
         if told["code"] == "RUN-STOPPED":
             raise RunInterruptedError(told["code"], told["headline"], fix=told["fix"])
         raise RunError(
@@ -99,7 +137,7 @@ def raise_first(failures: list[dict[str, Any]], sweep: Sweep) -> None:
 
 def main() -> None:
     """Be a worker."""
-    folder, limits = json.loads(sys.argv[1])
+    folder, limits, told = json.loads(sys.argv[1])
     unwanted = threading.Event()
 
     def listen() -> None:
@@ -112,7 +150,7 @@ def main() -> None:
     try:
         work(Path(folder), Limits(**limits), silent, stop=unwanted.is_set)
     except LoratoryError as error:
-        sys.stdout.write(json.dumps(failure(error)))
+        os.write(told, json.dumps(failure(error)).encode())
         sys.exit(error.exit_code)
 
 

@@ -11,23 +11,24 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from loratory import pipeline
-from loratory.errors import ConfigError
+from loratory.errors import ConfigError, RunInterruptedError
 from loratory.experiments.candidates import EPOCHS, Point, methods, more_epochs, other_rates
 from loratory.experiments.conclusion import SEEDS, Round, concluded
-from loratory.experiments.sweep import Effort, sweep
+from loratory.experiments.search_folder import Begun, Progress, SearchFolder
+from loratory.experiments.sweep import Effort, SweepRun, absolute_paths, sweep
+from loratory.experiments.sweep import resume as resume_sweep
 from loratory.experiments.worker import Say, silent
 from loratory.inference.materials import KeptMaterials, Materials
+from loratory.metrics.baselines import Baseline
 from loratory.recipe.load import dump_written, varied
 from loratory.recipe.schema import Recipe
 from loratory.recipe.sweep import PointsSweep
-from loratory.runs.atomic import disk_errors, write_file
-from loratory.runs.folder import empty_folder, new_folder
-from loratory.runs.json_files import write_json
-
-SEARCHES = Path("searches")
+from loratory.runs.atomic import write_file
+from loratory.runs.json_files import read_json, write_json
+from loratory.runs.lock import owned
 
 _FEWEST_ROWS = 64
 _FINALISTS = 2
@@ -44,39 +45,71 @@ class Found:
     result: dict[str, Any]
 
 
+class _Known(NamedTuple):
+    rows: int
+    """To train on."""
+
+    baselines: Sequence[Baseline]
+
+
 class Search:
     """A search under way: its rounds so far, and the time that is left."""
 
-    def __init__(self, recipe: Recipe, folder: Path, until: float, say: Say) -> None:
+    def __init__(self, recipe: Recipe, folder: SearchFolder, progress: Progress, say: Say) -> None:
         self.recipe = recipe
         self.folder = folder
-        self.until = until
-        """When it is to be over, in the seconds of `time.monotonic`."""
-
+        self.progress = progress
         self.materials = KeptMaterials()
         self.rounds: list[Round] = []
-        self._say = say
+        self._tell = say
 
     def run(self, name: str, points: Sequence[Point], rows: int, seeds: Sequence[int]) -> None:
         """Add a round: a sweep of as many of the points, from the first on, as there is time for.
 
-        A round that there is no time for is left out.
+        A round that there is no time for is left out. One that an earlier attempt has begun is read
+        or, if it was the last, gone on with; one that it had left out stays so.
         """
-        seconds = (self.until - time.monotonic()) * _SHARES[len(self.rounds)]
+        begun = self.progress.rounds[len(self.rounds) :]
+        if begun:
+            if begun[0].name == name:
+                self.rounds.append(self._again(begun[0], is_last=len(begun) == 1))
+            return
+        seconds = self.progress.left * _SHARES[len(self.rounds)]
         kept = self._fitting(points, rows, seconds / len(seeds))
         if not kept:
             return
+        self.progress.begin(name, rows, seconds)
         self._say("round_begins", name=name, points=len(kept), rows=rows, seconds=seconds)
         section = PointsSweep(kind="points", points=tuple(kept), seeds=tuple(seeds))
         few = varied(self.recipe, {"data.limit.train": rows})
         done = sweep(
             few.model_copy(update={"sweep": section}),
-            out=self.folder / f"{len(self.rounds) + 1}-{name}",
+            out=self._path(name),
             effort=Effort(budget=seconds),
             say=self._say,
             materials=self.materials,
         )
         self.rounds.append(Round(name, rows, done))
+
+    def _again(self, begun: Begun, *, is_last: bool) -> Round:
+        path = self._path(begun.name)
+        if not is_last:
+            # Those after it follow from what it came to.
+            return Round(begun.name, begun.rows, SweepRun(path, read_json(path / "result.json")))
+        left = max(begun.ends - self.progress.spent, 0.0)
+        done = resume_sweep(
+            path, effort=Effort(budget=left), say=self._say, materials=self.materials
+        )
+        return Round(begun.name, begun.rows, done)
+
+    def _path(self, name: str) -> Path:
+        return self.folder.round(len(self.rounds) + 1, name)
+
+    def _say(self, event: str, /, **values: Any) -> None:
+        """Tell of an event; what is spent is kept after every trial, for a kill may come."""
+        if event == "trial_ends":
+            self.progress.keep()
+        self._tell(event, **values)
 
     def best(self, most: int) -> list[Point]:
         """Return the best points of the last round that has any, at most so many."""
@@ -100,7 +133,9 @@ class Search:
             for trial in held.run.result["trials"]:
                 known, costs = trial["settings"], trial["costs"]
                 if trial["state"] == "finished" and known["method"] == point["method"]:
-                    ratio = rows / held.rows * point.get(EPOCHS, 1) / known.get(EPOCHS, 1)
+                    epochs = self.recipe.training.epochs
+                    longer = point.get(EPOCHS, epochs) / known.get(EPOCHS, epochs)
+                    ratio = rows / held.rows * longer
                     fixed = costs["wall_seconds"] - costs["seconds"]
                     return float(fixed + costs["seconds"] * ratio)
         return 0.0
@@ -114,26 +149,69 @@ def search(recipe: Recipe, budget: float, *, out: Path | None = None, say: Say =
     Raises:
         ConfigError: CFG-BUDGET, when not a single run fits into the budget.
         LoratoryError: data, base or machine fail.
+        RunInterruptedError: a signal asked to stop; everything is saved.
     """
     began = time.monotonic()
+    recipe = varied(recipe, absolute_paths(recipe))
+    known = _known(recipe, say)
+    folder = SearchFolder.create(recipe, out=out)
+    with owned(folder.path):
+        progress = Progress(folder.progress, budget, time.monotonic() - began)
+        folder.begin(recipe, progress)
+        return _searched(Search(recipe, folder, progress, say), known)
+
+
+def resume(path: Path, *, say: Say = silent) -> Found:
+    """Go on with a search that was stopped or killed, in the time that it has left.
+
+    Raises:
+        RunError: RUN-FOLDER, when there is no search; RUN-LOCK, when it is under way.
+        LoratoryError, RunInterruptedError: as `search`.
+    """
+    folder = SearchFolder.open(path)
+    with owned(folder.path):
+        if folder.result.is_file():
+            return Found(folder.path, read_json(folder.result))
+        recipe, progress = folder.begun()
+        return _searched(Search(recipe, folder, progress, say), _known(recipe, say))
+
+
+def _known(recipe: Recipe, say: Say) -> _Known:
+    """Return what there is to know before anything is tried, and tell of it.
+
+    Raises:
+        LoratoryError: the input is wrong.
+    """
     own = varied(recipe, {"data.splits": ["train", "validation"]})
     tuned, given = pipeline.prepare(own, Materials())
     train, validation = (given.dataset.rows(split) for split in ("train", "validation"))
     baselines = tuned.task.baselines(train, validation)
-    del tuned
     for baseline in baselines:
         say("baseline", name=baseline.name, metrics=baseline.metrics)
-    path = _folder(recipe, out)
-    state = Search(recipe, path, began + budget, say)
-    _rounds(state, len(train))
+    return _Known(len(train), baselines)
+
+
+def _searched(state: Search, known: _Known) -> Found:
+    folder, progress = state.folder, state.progress
+    try:
+        _rounds(state, known.rows)
+    except RunInterruptedError as error:
+        raise RunInterruptedError(
+            error.code,
+            "stopped as asked; everything is saved",
+            at=str(folder.path),
+            fix=f"go on with `loratory search --resume {folder.path}`",
+        ) from error
+    finally:
+        progress.keep()
     if not state.best(1):
-        raise _too_little(budget, path)
-    result = concluded(state.rounds, baselines, path)
-    result["seconds"] = time.monotonic() - began
-    chosen = varied(recipe, result["best"]["settings"])
-    write_file(path / "recipe.yaml", dump_written(chosen))
-    write_json(path / "result.json", result)
-    return Found(path, result)
+        raise _too_little(progress.budget, folder.path)
+    result = concluded(state.rounds, known.baselines, folder.path)
+    result["seconds"] = progress.spent
+    write_file(folder.recipe, dump_written(varied(state.recipe, result["best"]["settings"])))
+    # Last, because a search with a result is over.
+    write_json(folder.result, result)
+    return Found(folder.path, result)
 
 
 def _rounds(state: Search, rows: int) -> None:
@@ -147,13 +225,6 @@ def _rounds(state: Search, rows: int) -> None:
     state.run("epochs", more_epochs(state.best(_FINALISTS), epochs), rows, [seed])
     further = [seed + more for more in range(1, _SEEDS)]
     state.run(SEEDS, state.best(_FINALISTS), rows, further)
-
-
-def _folder(recipe: Recipe, out: Path | None) -> Path:
-    with disk_errors(out or SEARCHES):
-        return (
-            new_folder(recipe.name or "search", SEARCHES) if out is None else empty_folder(out)
-        ).absolute()
 
 
 def _too_little(budget: float, path: Path) -> ConfigError:

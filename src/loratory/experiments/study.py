@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from loratory.errors import RunError
 from loratory.experiments.draws import Direction, Space
 from loratory.recipe.sweep import HalvingPrune, HyperbandPrune, PruneSection
+from loratory.runs.atomic import disk_errors
 from loratory.runs.json_files import parse_json
 
 _STUDY = "sweep"
@@ -42,11 +43,12 @@ class Study:
         """Open the journal, or begin it.
 
         Raises:
-            RunError: RUN-LOG, with the number of the first damaged line.
+            RunError: RUN-LOG, with the number of the first damaged line; RUN-IO.
+            ResourceError: RES-DISK.
         """
-        lock = _FileLock(journal)
-        _mend(journal, lock)
-        storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        backend = _Journal(journal)
+        backend.check()
+        storage = JournalStorage(backend)
         self.direction: Direction = "minimize" if lower_is_better else "maximize"
         self._prune = prune
         self._study = optuna.create_study(
@@ -164,43 +166,68 @@ class _FileLock(JournalFileOpenLock):
 
     def __init__(self, journal: Path) -> None:
         super().__init__(str(journal))
+        self._journal = journal
         self._path = journal.with_name(f"{journal.name}.lock")
         self._held: list[int] = []
 
     def acquire(self) -> bool:
-        """Wait for the lock and take it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        """Wait for the lock and take it; the line that a killed writer may have torn goes first."""
+        with disk_errors(self._path):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._held.append(descriptor)
+        try:
+            self._end_in_a_line()
+        except BaseException:
+            self.release()
+            raise
         return True
 
     def release(self) -> None:
         """Give the lock back."""
         os.close(self._held.pop())
 
+    def _end_in_a_line(self) -> None:
+        with disk_errors(self._journal), self._journal.open("r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                if file.read() != b"\n":
+                    file.seek(0)
+                    file.truncate(file.read().rfind(b"\n") + 1)
 
-def _mend(journal: Path, lock: _FileLock) -> None:
-    """Take away the line that a kill may have torn; refuse a journal that is damaged otherwise."""
-    if not journal.exists():
-        return
-    lock.acquire()
-    try:
-        data = journal.read_bytes()
-        *lines, torn = data.split(b"\n")
-        if torn:
-            os.truncate(journal, len(data) - len(torn))
-    finally:
-        lock.release()
-    for number, line in enumerate(lines, start=1):
-        try:
-            is_entry = "op_code" in parse_json(line)
-        except (ValueError, TypeError):
-            is_entry = False
-        if not is_entry:
-            raise RunError(
-                "RUN-LOG",
-                "the line is none of Optuna's journal",
-                at=f"{journal}:{number}",
-                fix="restore the journal from a copy; or remove it, and it is made anew from the "
-                "run folders, but for what kind: tpe has proposed",
-            )
+
+class _Journal(JournalFileBackend):
+    """Optuna's journal file under this lock, with clear words for what the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file_lock = path, _FileLock(path)
+        with disk_errors(path):
+            super().__init__(str(path), lock_obj=self._file_lock)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Add a line for each entry."""
+        with disk_errors(self._path):
+            super().append_logs(logs)
+
+    def check(self) -> None:
+        """Refuse a journal that is damaged otherwise than by a torn last line."""
+        with disk_errors(self._path):
+            self._file_lock.acquire()
+            try:
+                lines = self._path.read_bytes().splitlines()
+            finally:
+                self._file_lock.release()
+        for number, line in enumerate(lines, start=1):
+            try:
+                is_entry = "op_code" in parse_json(line)
+            except (ValueError, TypeError):
+                is_entry = False
+            if not is_entry:
+                raise RunError(
+                    "RUN-LOG",
+                    "the line is none of Optuna's journal",
+                    at=f"{self._path}:{number}",
+                    fix="restore the journal from a copy; or remove it, and it is made anew from "
+                    "the run folders, but for what kind: tpe has proposed",
+                )

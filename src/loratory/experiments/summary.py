@@ -8,12 +8,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from loratory.errors import LoratoryError
-from loratory.experiments.compare import compare
+from loratory.experiments.compare import compare_entries
 from loratory.experiments.plan import Plan
 from loratory.experiments.study import Planned, planned_of
 from loratory.experiments.trial import State, Trial
 from loratory.experiments.worker import Sweep
 from loratory.recipe.sweep import in_words
+from loratory.report.comparison import Comparison
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 
@@ -148,26 +149,30 @@ def point_rows(sweep: Sweep, rows: Sequence[TrialRow]) -> tuple[list[PointRow], 
 
 
 def _compared(sweep: Sweep, points: list[PointRow]) -> tuple[list[PointRow], list[str]]:
-    """Add interval and letters to the points whose runs have all finished."""
-    whole = [point for point in points if point.is_whole][:_MOST_COMPARED]
-    paths = [sweep.folder.path / trial.planned.run for point in whole for trial in point.trials]
-    if len(whole) < len(points[:2]) or not paths:
+    """Add interval and letters to the points whose runs have all finished: the first ones."""
+    whole = [point for point in points if point.is_whole]
+    if not whole or len(whole) < len(points[:2]):
         return points, []
+    runs = [[sweep.folder.path / trial.planned.run for trial in point.trials] for point in whole]
+
+    def comparison(entries: list[list[Path]]) -> Comparison:
+        return compare_entries(entries, split="validation", metric=sweep.metric)
+
     try:
-        found = compare(paths, split="validation", metric=sweep.metric)
+        found = comparison(runs[:_MOST_COMPARED])
+        alone = [comparison([own]) for own in runs[_MOST_COMPARED:]]
     except LoratoryError as error:
         return points, [f"the points could not be compared: {error.headline}"]
-    entries = {path.name: entry for entry in found.entries for path in entry.runs}
-    rows = []
-    for point in points:
-        entry = entries.get(Path(point.trials[0].planned.run).name)
-        known = point.is_whole and entry is not None
-        rows.append(
-            PointRow(point.trials, entry.interval, "".join(entry.letters))
-            if known and entry is not None
-            else point
-        )
-    return rows, list(found.notes)
+    by_run = {run: entry for entry in found.entries for run in entry.runs}
+    rows = [
+        PointRow(point.trials, by_run[own[0]].interval, "".join(by_run[own[0]].letters))
+        for point, own in zip(whole[:_MOST_COMPARED], runs[:_MOST_COMPARED], strict=True)
+    ] + [
+        PointRow(point.trials, one.entries[0].interval)
+        for point, one in zip(whole[_MOST_COMPARED:], alone, strict=True)
+    ]
+    only = f"only the best {_MOST_COMPARED} of {len(whole)} points were compared with each other"
+    return [*rows, *points[len(whole) :]], [*([only] if alone else []), *found.notes]
 
 
 def _row(plan: Plan, trial: Trial, *, seconds: float | None) -> TrialRow:

@@ -85,14 +85,20 @@ def sweep(
     return _run(folder, effort or Effort(), say, materials)
 
 
-def resume(path: Path, *, effort: Effort | None = None, say: Say = silent) -> SweepRun:
+def resume(
+    path: Path,
+    *,
+    effort: Effort | None = None,
+    say: Say = silent,
+    materials: Materials | None = None,
+) -> SweepRun:
     """Go on with a sweep that was stopped or killed: what is done stays, what is half done goes on.
 
     Raises:
         RunError: RUN-FOLDER, when there is no sweep; RUN-LOG, when its journal is damaged.
         LoratoryError, RunInterruptedError: as `sweep`.
     """
-    return _run(SweepFolder.open(path), effort or Effort(), say, KeptMaterials())
+    return _run(SweepFolder.open(path), effort or Effort(), say, materials or KeptMaterials())
 
 
 def _run(folder: SweepFolder, effort: Effort, say: Say, materials: Materials) -> SweepRun:
@@ -145,14 +151,15 @@ def _resolved(recipe: Recipe, materials: Materials) -> Recipe:
         )
     changes: dict[str, Any] = {
         "training.select": recipe.training.select or metric,
-        **_paths(recipe),
+        **absolute_paths(recipe),
     }
     changed = varied(recipe, changes)
     section = recipe.sweep.model_copy(update={"metric": metric})
     return changed.model_copy(update={"sweep": section})
 
 
-def _paths(recipe: Recipe) -> Mapping[str, str]:
+def absolute_paths(recipe: Recipe) -> Mapping[str, str]:
+    """Return the settings of a recipe that are paths, such that they hold from anywhere."""
     found = {
         f"data.{key}": str(Path(path).resolve())
         for key in ("dir", "train", "validation", "test")

@@ -48,7 +48,7 @@ class SweepFolder:
         """Return the folder of an existing sweep.
 
         Raises:
-            RunError: RUN-FOLDER, when there is none.
+            RunError: RUN-FOLDER, when there is none; RUN-IO.
         """
         folder = cls(path.absolute())
         if not folder.recipe.is_file():
@@ -60,8 +60,9 @@ class SweepFolder:
                 fix="give the folder of a sweep; a single run goes on with `loratory train "
                 "--resume`",
             )
-        for part in ("trials", ".claims", "plots"):
-            (folder.path / part).mkdir(exist_ok=True)
+        with disk_errors(folder.path):
+            for part in ("trials", ".claims", "plots"):
+                (folder.path / part).mkdir(exist_ok=True)
         return folder
 
     @property
@@ -99,8 +100,9 @@ class SweepFolder:
         The system ends the claim when the process ends, however it ends.
 
         Raises:
-            RunError: RUN-LOCK on entering, when another process does it.
+            RunError: RUN-LOCK on entering, when another process does it; RUN-IO.
         """
         claim = self.path / ".claims" / f"{number:03}"
-        claim.mkdir(exist_ok=True)
+        with disk_errors(claim):
+            claim.mkdir(exist_ok=True)
         return owned(claim)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from loratory import pipeline
 from loratory.errors import (
     ConfigError,
+    DataError,
     LoratoryError,
     ModelError,
     NumericsError,
@@ -32,8 +33,10 @@ State = Literal["finished", "pruned", "failed", "unfinished", "waiting"]
 _END = "trial.json"
 """In the folder of a run that will not go on: why, and what it had reached."""
 
-# What one point's settings can cause; anything else would meet every other point, too.
-_OF_THE_POINT = (ConfigError, ModelError, NumericsError)
+# What one point's settings can cause; anything else would meet every other point, too. The first
+# point is prepared before the sweep begins: what is wrong with the rows for all is found there.
+_OF_THE_POINT = (ConfigError, DataError, ModelError, NumericsError)
+_NO_MEMORY = "RES-MEM"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ class Trial:
             return self._given_up()
         try:
             self._train(materials, watch, stop)
-        except _OF_THE_POINT as error:
+        except LoratoryError as error:
+            if not (isinstance(error, _OF_THE_POINT) or error.code == _NO_MEMORY):
+                raise
             return self._failed(error)
         finally:
             gc.collect()  # the network of a run that was stopped is a ring of references

@@ -114,7 +114,7 @@ class Sweep:
         elif number < self.plan.count:
             known = [trial for trial in before if trial.state != TrialState.FAIL]
             point = proposed_point(
-                self.space, self.plan.recipe.seed, known, direction=self.study.direction
+                self.space, self.plan.recipe.seed, number, known, direction=self.study.direction
             )
         else:
             point = planned_of(before[place]).settings

@@ -104,7 +104,7 @@ def _judged(metric: str, ours: float, theirs: float) -> str:
 
 
 def _verdict(record: RunRecord, rival: BaselineScores) -> str:
-    """Say whether the rows settle which is better."""
+    """Say what the intervals tell: both are of the same rows, so overlap does not mean alike."""
     if _rows(record) == 1:
         return "one row settles nothing"
     ours = record.evaluation.intervals.get(record.metric)
@@ -112,7 +112,7 @@ def _verdict(record: RunRecord, rival: BaselineScores) -> str:
     if not ours or not theirs:
         return "without intervals it is not settled which is better"
     if ours[0] <= theirs[1] and theirs[0] <= ours[1]:
-        return "their intervals overlap, so these rows do not settle which is better"
+        return "their intervals overlap, which alone does not settle which is better"
     return "their intervals do not overlap"
 
 

@@ -19,6 +19,12 @@ _FOLDERS = ("predictions", "plots")
 _BEFORE_THE_RECIPE = {LOCK, *_FOLDERS, "environment.json", "shown.json"}
 _BEFORE_THE_RECIPE |= {"environment.json.new", "shown.json.new", "recipe.yaml.new"}
 _LONGEST_NAME = 64
+# By the file that makes a folder what it is; that of a finished search holds a recipe, too.
+_GOES_ON = {
+    "search.yaml": "loratory search --resume",
+    "sweep.yaml": "loratory sweep --resume",
+    "recipe.yaml": "loratory train --resume",
+}
 _SIMILAR = 0.8  # every name shares most of its date
 
 
@@ -228,11 +234,14 @@ def _is_free(path: Path) -> bool:
 
 
 def _exists(path: Path) -> RunError:
+    command = next((goes for file, goes in _GOES_ON.items() if (path / file).is_file()), None)
     return RunError(
         "RUN-EXISTS",
         "the output folder is not an empty folder",
         at=str(path),
-        fix="choose another --out, or continue what is there with `loratory train --resume`",
+        fix=f"choose another --out, or continue what is there with `{command} {path}`"
+        if command
+        else "choose another --out, or empty this folder",
     )
 
 

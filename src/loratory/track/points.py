@@ -6,12 +6,14 @@ rows), `test/accuracy`. A number that is not finite is left out, as the log has 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from loratory.errors import RunError
 from loratory.recipe.load import load_recipe
 from loratory.recipe.track import TrackSection
 from loratory.runs.folder import RunFolder
@@ -54,7 +56,11 @@ class RunCard:
 
     @property
     def flat_config(self) -> dict[str, str | int | float | bool]:
-        """The recipe's settings by their dotted names; lists as JSON."""
+        """The recipe's settings by their dotted names.
+
+        Lists are JSON, and so is what has keys of other characters than a name's, such as the
+        regular expressions of `method.rank_pattern`: trackers refuse them in names.
+        """
         return dict(_flat(self.config, ""))
 
     @property
@@ -64,14 +70,23 @@ class RunCard:
 
 
 def run_card(folder: RunFolder, section: TrackSection) -> RunCard:
-    """Return what is said of a run, from its folder alone; its log has a first event.
+    """Return what is said of a run, from its folder alone.
 
     Raises:
+        RunError: RUN-LOG, the log is empty.
         LoratoryError: a file of the folder cannot be read.
     """
     path = folder.path.resolve()
     digests = read_json(folder.environment)["digests"]
-    begun = f"{path.name} {read_events(folder.log)[0]['time']}"
+    events = read_events(folder.log)
+    if not events:
+        raise RunError(
+            "RUN-LOG",
+            "the log has no event",
+            at=str(folder.log),
+            fix=f"go on with the run by `loratory train --resume {folder.path}`",
+        )
+    begun = f"{path.name} {events[0]['time']}"
     return RunCard(
         name=path.name,
         id=hashlib.sha256(begun.encode()).hexdigest()[:_ID_LENGTH],
@@ -142,7 +157,7 @@ def _finite(values: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _flat(value: Any, name: str) -> Iterable[tuple[str, str | int | float | bool]]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(re.fullmatch(r"\w+", str(key)) for key in value):
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, str | int | float):
