@@ -4,6 +4,7 @@ python -m benchmarks.run [WORKLOAD …] [--rows N] [--repeat N] [--base BASE] [-
 """
 
 import argparse
+import functools
 import os
 import sys
 import tempfile
@@ -66,23 +67,23 @@ def main(arguments: Sequence[str] | None = None, *, open_side: Open = process) -
     found: dict[str, Any] = {}
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        base = base_folder(given.base, scratch)
-        precision = _auto(base)
         for name in given.only or [*WORKLOADS, GROWTH]:
-            options = _options(given, base, scratch / f"{name}-jobs")
+            workload = WORKLOADS.get(name)
+            base = given.base or (workload.base if workload else GPT2_SMALL)
             try:
-                if name == GROWTH:
+                options = _options(given, base, Path(folder), name)
+                if workload is None:
                     numbers = measured_growth(options, open_side=open_side)
                 else:
+                    precision = _auto(options.base)
                     numbers = found[name] = measured(
-                        WORKLOADS[name], options, precision=precision, open_side=open_side
+                        workload, options, precision=precision, open_side=open_side
                     )
             except LoratoryError as error:
                 failed.append(name)
                 sys.stderr.write(f"{error}\n")
                 continue
-            add_result(given.results, name, {"base": Path(given.base).name, **numbers})
+            add_result(given.results, name, {"base": Path(base).name, **numbers})
             if name == GROWTH:
                 draw_growth(numbers, given.results / f"{GROWTH}.svg")
             sys.stderr.write(f"{name} is measured\n")
@@ -92,17 +93,19 @@ def main(arguments: Sequence[str] | None = None, *, open_side: Open = process) -
         sys.exit(f"not measured: {', '.join(failed)}")
 
 
-def _options(given: argparse.Namespace, base: str, jobs: Path) -> Options:
+def _options(given: argparse.Namespace, base: str, scratch: Path, name: str) -> Options:
+    jobs = scratch / f"{name}-jobs"
     jobs.mkdir()
     data = None if given.quick else given.data
-    return Options(base, jobs, given.repeat, given.rows, data, quick=given.quick)
+    folder = base_folder(base, scratch)
+    return Options(folder, jobs, given.repeat, given.rows, data, quick=given.quick)
 
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     choices = [*WORKLOADS, GROWTH]
     parser.add_argument("only", nargs="*", metavar="WORKLOAD", help=", ".join(choices))
-    parser.add_argument("--base", default=GPT2_SMALL, help="a base; by default a random GPT-2")
+    parser.add_argument("--base", help="a base; by default the workload's, mostly a random GPT-2")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions; medians are shown")
     parser.add_argument("--rows", type=int, help="rows of each workload")
     shared = os.environ.get("LORATORY_SHARED_DATA")
@@ -120,6 +123,7 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
+@functools.cache
 def _auto(base: str) -> str:
     """Return the number format that `auto` means for this base on this machine's processor."""
     width = read_config(base_source(base)).hidden_size

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.base import GPT2_SMALL
 from benchmarks.limit import Work
 
 OURS, PEER, AUTO = "Loratory", "peer", "Loratory, auto"
@@ -62,6 +63,9 @@ class Workload:
     beside: dict[str, Side] = field(default_factory=dict)
     wanted: str = ""
     """What is to be reached, as the table shows it."""
+
+    base: str = GPT2_SMALL
+    """The base, where the command line names none."""
 
     tolerance: float = 1e-4
     """Most by which what the sides compute may differ."""

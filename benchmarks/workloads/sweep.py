@@ -1,11 +1,13 @@
 """A sweep of twelve trials on 1,000 sentences: four learning rates for each of three ranks.
 
 The peer is twelve stock runs one after the other, each with its own model, tokenizer and data. What
-is pruned looks at the validation rows eight times as often, to know when to give up.
+is pruned looks at the validation rows eight times as often, to know when to give up; so the base is
+one that learns, because of trials that are all alike none can be given up.
 """
 
 from pathlib import Path
 
+from benchmarks.base import SMOLLM2_TEN
 from benchmarks.job import write_job, write_tokens
 from benchmarks.limit import Work, training_work
 from benchmarks.texts import sentences, write_sentences
@@ -51,6 +53,7 @@ SWEEP = Workload(
     prepare=prepare,
     ours=OURS,
     theirs=Side("separate"),
+    base=SMOLLM2_TEN,
     beside={
         "Loratory, pruned": Side(
             "sweep", ("sweep.prune={kind: halving}", "training.evaluate_every=8")
