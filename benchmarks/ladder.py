@@ -7,32 +7,38 @@ and keeps the ladder in docs/runs/ladder; runs that are there already are not ma
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.keep import KEPT
+from benchmarks.keep import KEPT, without_paths
 from loratory.runs.json_files import read_json, write_json
 
 FOLDER = KEPT / "ladder"
 RECIPE = "query_wellformedness"
 _KINDS = ("", "_int8", "_int4")
 _ALLOWED = {"int8": 0.005, "int4": 0.015}  # what may be lost against float32
+_LEVEL = 0.05
 _HEADINGS = ("", "{metric}", "difference to float32", "p", "MB", "ms a text", "rows/s")
 _MEGABYTE = 1_000_000
 
 
 def climb(recipe: str, settings: Sequence[str], place: Path, *, rows: int | None) -> dict[str, Any]:
-    """Train what is missing in `place` and return the ladder."""
+    """Train what is missing in `place`, keep the ladder and its plot, and return it."""
     runs = [place / f"{recipe}{kind}" for kind in _KINDS]
     for run in runs:
         if not (run / "result.json").is_file():
             _loratory("train", run.name, *settings, "training.precision=float32", "--out", str(run))
     most = [] if rows is None else ["--rows", str(rows)]
     _loratory("quantize", *map(str, runs), "--ladder", *most)
-    found: dict[str, Any] = read_json(runs[0] / "ladder.json")
+    trained_on = read_json(runs[0] / "result.json")["rows"]["train"]
+    found = without_paths({**read_json(runs[0] / "ladder.json"), "trained_on": trained_on})
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    write_json(FOLDER / f"{recipe}.json", found)
+    shutil.copyfile(runs[0] / "plots" / "ladder.png", FOLDER / f"{recipe}.png")
     return found
 
 
@@ -50,16 +56,22 @@ def verdicts(found: dict[str, Any]) -> Iterator[str]:
             continue
         lost, pair = -rungs[name]["difference"], pairs[name]
         is_near = "within" if lost <= allowed else "NOT within"
-        is_better = "at least" if pair["difference"] >= 0 else "NOT at least"
+        if pair["p_value"] >= _LEVEL:
+            beside = "not to be told from"
+        else:
+            beside = "better than" if pair["difference"] > 0 else "WORSE than"
         yield (
-            f"{name}: {is_near} {allowed:g} of float32 ({-lost:+.4f}), {is_better} as good as "
-            f"after training ({pair['difference']:+.4f}, p {pair['p_value']:.3f})"
+            f"{name}: {is_near} {allowed:g} of float32 ({-lost:+.4f}), {beside} the same after "
+            f"training ({pair['difference']:+.4f}, p {pair['p_value']:.2g})"
         )
 
 
 def tables(folder: Path = FOLDER) -> str:
-    """Return a table for each ladder in `folder`."""
-    return "\n".join(_table(read_json(path)) for path in sorted(folder.glob("*.json")))
+    """Return a table for each ladder in `folder`, with its plot."""
+    return "\n".join(
+        f"{_table(read_json(path))}\n![Quality and speed](runs/{folder.name}/{path.stem}.png)\n"
+        for path in sorted(folder.glob("*.json"))
+    )
 
 
 def _table(found: dict[str, Any]) -> str:
@@ -69,7 +81,8 @@ def _table(found: dict[str, Any]) -> str:
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     where = found["environment"]
     what = (
-        f"{Path(found['base']).name}, {found['rows']:,} {found['split']} rows; "
+        f"{Path(found['base']).name}, {found['trained_on']:,} training rows, scored on "
+        f"{found['rows']:,} {found['split']} rows; "
         f"{where['processor']}, {where['threads_used']} thread(s)."
     )
     said = "\n".join(f"- {line}" for line in verdicts(found))
@@ -98,8 +111,6 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="asked of the ladder; absent: all")
     given = parser.parse_args()
     found = climb(given.recipe, given.settings, given.place, rows=given.rows)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    write_json(FOLDER / f"{given.recipe}.json", found)
     summary = {"rungs": found["rungs"], "pairs": found["pairs"], "said": [*verdicts(found)]}
     sys.stdout.write(json.dumps(summary, indent=2) + "\n")
 
