@@ -35,7 +35,9 @@ def climb(recipe: str, settings: Sequence[str], place: Path, *, rows: int | None
     most = [] if rows is None else ["--rows", str(rows)]
     _loratory("quantize", *map(str, runs), "--ladder", *most)
     trained_on = read_json(runs[0] / "result.json")["rows"]["train"]
-    found = without_paths({**read_json(runs[0] / "ladder.json"), "trained_on": trained_on})
+    found: dict[str, Any] = without_paths(
+        {**read_json(runs[0] / "ladder.json"), "trained_on": trained_on}
+    )
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_json(FOLDER / f"{recipe}.json", found)
     shutil.copyfile(runs[0] / "plots" / "ladder.png", FOLDER / f"{recipe}.png")
