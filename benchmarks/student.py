@@ -1,4 +1,4 @@
-"""`python -m benchmarks.student TEACHER`: what a recurrent student owes to its teacher.
+"""`python -m benchmarks.student TEACHER TEXTS`: what a recurrent student owes to its teacher.
 
 Trains each student of CoLA with and without its teacher, seed by seed, and keeps the summaries in
 docs/runs/student; what is there already is not run again, so that it can be stopped at any time.
@@ -21,13 +21,17 @@ from scipy.stats import t
 from benchmarks.keep import KEPT, keep
 from loratory.inference.tuned import Tuned, load_run
 from loratory.metrics.predictions import read_predictions
+from loratory.recipe.load import load_recipe
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json, write_json
 
 FOLDER = KEPT / "student"
 ALONE, TAUGHT = "alone", "taught"
 STUDENTS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
-    "published": {ALONE: ("cola_student", ()), TAUGHT: ("cola_student_distilled", ())},
+    "published": {
+        ALONE: ("cola_student", ()),
+        TAUGHT: ("cola_student_distilled", ()),
+    },
     "best": {
         ALONE: ("cola_student_best", ("distillation=null",)),
         TAUGHT: ("cola_student_best", ()),
@@ -75,13 +79,15 @@ def jobs(seeds: int) -> list[Job]:
     ]
 
 
-def run(job: Job, teacher: Path, settings: Sequence[str], folder: Path = FOLDER) -> None:
+def run(
+    job: Job, teacher: Path, texts: Path, settings: Sequence[str], folder: Path = FOLDER
+) -> None:
     """Run a job in a folder that is left behind by its summary alone."""
     recipe, changes = STUDENTS[job.student][job.side]
-    taught = [f"distillation.teacher={teacher}"] if job.side == TAUGHT else []
+    own = [*changes, *_lesson(recipe, changes, teacher, texts)]
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "run"
-        command = [sys.executable, "-m", "loratory", "train", recipe, *changes, *taught]
+        command = [sys.executable, "-m", "loratory", "train", recipe, *own]
         given = [f"seed={job.seed}", *settings]
         subprocess.run([*command, *given, "--out", str(out)], check=True)
         if job.seed == 0 and job.side == TAUGHT:
@@ -89,6 +95,15 @@ def run(job: Job, teacher: Path, settings: Sequence[str], folder: Path = FOLDER)
             target.parent.mkdir(parents=True, exist_ok=True)
             write_json(target, rows_per_second(teacher, out))
         keep(out, name=job.name, kept=folder)
+
+
+def _lesson(recipe: str, changes: Sequence[str], teacher: Path, texts: Path) -> list[str]:
+    """Return the settings that say who teaches, and of which further texts."""
+    section = load_recipe(recipe, changes).distillation
+    if section is None:
+        return []
+    taught = [f"distillation.teacher={teacher}"]
+    return taught if section.extra is None else [*taught, f"distillation.extra={texts}"]
 
 
 def rows_per_second(teacher: Path, student: Path) -> dict[str, float]:
@@ -171,6 +186,7 @@ def main() -> None:
     """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("teacher", type=Path, help="folder of a finished run of the recipe cola")
+    parser.add_argument("texts", type=Path, help="file of sentences that cola_sentences wrote")
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as of loratory train")
     parser.add_argument("--seeds", type=int, default=_SEEDS)
     given = parser.parse_args()
@@ -178,7 +194,7 @@ def main() -> None:
         if not (FOLDER / f"{job.name}.json").exists():
             sys.stdout.write(f"{job.name}\n")
             sys.stdout.flush()
-            run(job, given.teacher, given.settings)
+            run(job, given.teacher, given.texts, given.settings)
 
 
 if __name__ == "__main__":

@@ -87,9 +87,13 @@ def test_a_run_leaves_its_summary_and_the_speeds_of_the_first_seed(film_run, tmp
 
     monkeypatch.setattr(student.subprocess, "run", trained)
     monkeypatch.setattr(student, "_seconds", lambda *_: 0.5)
-    student.run(student.Job(0, "best", TAUGHT), film_run, ["data.dir=x"], tmp_path)
+    texts = tmp_path / "texts.jsonl"
+    student.run(student.Job(0, "best", TAUGHT), film_run, texts, ["data.dir=x"], tmp_path)
     assert f"distillation.teacher={film_run}" in commands[0]
+    assert f"distillation.extra={texts}" in commands[0]
     assert json.loads((tmp_path / "speeds" / "best.json").read_text())["student"] == 18.0
     assert (tmp_path / "best-taught-seed0.json").is_file()
-    student.run(student.Job(0, "best", ALONE), film_run, [], tmp_path)
+    student.run(student.Job(0, "best", ALONE), film_run, texts, [], tmp_path)
     assert "distillation=null" in commands[1]
+    student.run(student.Job(0, "published", TAUGHT), film_run, texts, [], tmp_path)
+    assert not any("distillation.extra" in word for word in commands[2])

@@ -6,6 +6,7 @@ import pytest
 
 from loratory.data.load import load_dataset
 from loratory.data.named import NAMED_SETS
+from loratory.data.rows import TextRow
 from loratory.data.texts import normalised
 from loratory.errors import DataError, ResourceError
 from loratory.recipe.schema import DataSection
@@ -28,12 +29,10 @@ FILES = {
 def named(tmp_path, write):
     """Return a function that puts files into a set's folder and loads the set."""
 
-    def named(name, files=None, labels=None, **settings):
+    def named(name, files=None, labels=None, reads="labelled", **settings):
         for file, content in (files or dict([FILES[name]])).items():
             write(f"{name}/{file}", content)
-        return load_dataset(
-            DataSection(name=name, dir=str(tmp_path), **settings), "labelled", labels
-        )
+        return load_dataset(DataSection(name=name, dir=str(tmp_path), **settings), reads, labels)
 
     return named
 
@@ -70,6 +69,15 @@ def test_the_authors_files_are_read_with_their_classes(named, name, rows):
     assert dataset.labels == NAMED_SETS[name].labels
     assert dataset.rows("train")[1].place == f"{FILES[name][0]}:2"
     assert list(dataset.splits) == ["train"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_texts_of_a_set_with_classes_are_plain_texts_too(named, name):
+    plain, labelled = (named(name, reads=reads) for reads in ("texts", "labelled"))
+    assert plain.labels == ()
+    assert plain.rows("train") == tuple(
+        TextRow(row.id, row.text, row.place) for row in labelled.rows("train")
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -3,9 +3,10 @@
 import shutil
 
 import pytest
-from transformers import GPT2Config, LlamaConfig
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
 import loratory
+from loratory import pipeline
 from loratory.errors import ConfigError
 from loratory.inference.parameters import recipe_counts
 from loratory.recipe.load import load_recipe, recipe_for
@@ -133,6 +134,18 @@ def test_a_recipes_counts_are_those_of_its_run(film_recipe, film_run):
     assert found.trainable == result["trainable_parameters"]
     assert found.total == result["total_parameters"]
     assert found.adapter_bytes < result["adapter_bytes"] < found.adapter_bytes + 8192
+
+
+def test_an_output_matrix_that_is_the_embedding_counts_once(film_recipe, gpt2_folder, tmp_path):
+    changes = {
+        "task": {"kind": "label_words", "words": ["the", "and"], "template": "{text}:"},
+        "method": {"kind": "full"},
+        "training.epochs": 1,
+    }
+    recipe = load_recipe(film_recipe, changes)
+    result = pipeline.train(recipe, out=tmp_path / "run").result
+    whole = AutoModelForCausalLM.from_pretrained(gpt2_folder).num_parameters()
+    assert result["trainable_parameters"] == result["total_parameters"] == whole
 
 
 def test_overrides_count_from_python_too(film_recipe):

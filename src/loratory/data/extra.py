@@ -2,31 +2,38 @@
 
 from pathlib import Path
 
+from loratory.data.bad_rows import BadRows
 from loratory.data.perturbed import perturbed
 from loratory.data.rows import Dataset, Row
 from loratory.data.traits import same_as
-from loratory.data.unlabelled import read_texts
-from loratory.recipe.schema import DistillationSection
+from loratory.data.unlabelled import readable_texts
+from loratory.recipe.schema import DataSection, DistillationSection
 
 
 def extra_rows(
-    dataset: Dataset, section: DistillationSection, *, column: str, seed: int
-) -> tuple[Row, ...]:
-    """Return the texts of the section as rows whose label says nothing.
+    dataset: Dataset, section: DistillationSection, data: DataSection, *, seed: int
+) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """Return the texts of the section as rows whose label says nothing, and what to warn of.
 
     Texts that stand in the data set already are left out: those of held-out rows, whether the run
-    uses them or not, must not be learned from, and training rows are there with their labels.
+    uses them or not, must not be learned from, and training rows are there with their labels. Of
+    the file's texts, as many may be malformed as of the rows.
 
     Raises:
-        DataError: the file cannot be read, or a text is one that a model cannot read.
+        DataError: the file cannot be read, or too many texts are such that a model cannot read.
     """
     rows: list[Row] = []
+    notes: tuple[str, ...] = ()
     if section.extra is not None:
-        for number, text in enumerate(read_texts(Path(section.extra), column)):
-            rows.append(Row(f"extra/{number}", text.text, 0, text.place))
+        texts, faults = readable_texts(Path(section.extra), data.text)
+        BadRows(data.max_bad_rows).leave_out(faults)
+        rows = [Row(f"extra/{number}", t.text, 0, t.place) for number, t in enumerate(texts)]
+        if faults:
+            first = f"first: {faults[0].at}, {faults[0].problem}"
+            notes = (f"malformed extra texts left out: {len(faults)} ({first})",)
     train = [row.text for row in dataset.rows("train")]
     for number, altered in enumerate(perturbed(train, copies=section.perturbed, seed=seed)):
         rows.append(Row(f"perturbed/{number}", altered, 0, f"altered text {number + 1}"))
     parts = (*dataset.splits.values(), dataset.held_out)
     known = {same_as(row) for part in parts for row in part}
-    return tuple(row for row in rows if same_as(row) not in known)
+    return tuple(row for row in rows if same_as(row) not in known), notes

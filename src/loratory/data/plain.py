@@ -1,4 +1,4 @@
-"""Plain texts: the paragraphs of a .txt file, or a column of a file of rows.
+"""Plain texts: the paragraphs of a .txt file, a column of a file of rows, or those of a named set.
 
 A paragraph is what stands between blank lines, however long it is; its lines stay lines.
 """
@@ -29,9 +29,14 @@ class TextReader:
 
     def section(self) -> Reading:
         """Return the records of the section's named set, or of its files."""
-        if self.given.name is not None:
-            return _reading(text_tables(named_tables("rotten_tomatoes", self.given.dir)))
-        return _reading({split: self._table(path) for split, path in own_files(self.given).items()})
+        match self.given.name:
+            case None:
+                files = own_files(self.given)
+                return _reading({split: self._table(path) for split, path in files.items()})
+            case "rotten_tomatoes_pairs":
+                return _reading(text_tables(named_tables("rotten_tomatoes", self.given.dir)))
+            case labelled:
+                return _reading(named_tables(labelled, self.given.dir))
 
     def file(self, path: Path) -> Reading:
         """Return the records of one more file, as the only split `file`."""

@@ -7,7 +7,7 @@ from loratory.data.files import file_content
 from loratory.data.lines import read_lines
 from loratory.data.questions import QuestionRows
 from loratory.data.readers import ENDINGS, Table, read_table, unknown_format
-from loratory.data.records import Record
+from loratory.data.records import Record, Records
 from loratory.data.rows import QuestionRow
 from loratory.data.squad import squad_table
 from loratory.data.texts import checked_text
@@ -28,20 +28,40 @@ def read_texts(path: Path, column: str) -> list[PlacedText]:
     Raises:
         DataError: the file cannot be read, or a text is one that a model cannot read.
     """
-    found: list[PlacedText] = []
-    if path.suffix.lower() == ".txt":
-        for line in read_lines(file_content(path), path.name):
-            if line.fault is not None:
-                raise line.fault
-            found.append(_checked(line.text, f"{path.name}:{line.number}"))
-    else:
-        for record in read_table(path, (column,)).records:
-            if isinstance(record, DataError):
-                raise record
-            found.append(_checked(record.values[0], record.place))
+    found, faults = readable_texts(path, column)
+    if faults:
+        raise faults[0]
     if not found:
         raise DataError("DATA-EMPTY", "the file has 0 texts", at=str(path), fix="add texts to it")
     return found
+
+
+def readable_texts(path: Path, column: str) -> tuple[list[PlacedText], list[DataError]]:
+    """Return the texts of a file that a model can read, and what is wrong with the others.
+
+    Raises:
+        DataError: the file as a whole cannot be read.
+    """
+    found: list[PlacedText] = []
+    faults: list[DataError] = []
+    for record in _text_records(path, column):
+        if isinstance(record, DataError):
+            faults.append(record)
+            continue
+        try:
+            found.append(PlacedText(checked_text(record.values[0], record.place), record.place))
+        except DataError as fault:
+            faults.append(fault)
+    return found, faults
+
+
+def _text_records(path: Path, column: str) -> Records:
+    if path.suffix.lower() != ".txt":
+        return read_table(path, (column,)).records
+    return [
+        line.fault or Record(f"{path.name}:{line.number}", (line.text,))
+        for line in read_lines(file_content(path), path.name)
+    ]
 
 
 def read_questions(path: Path) -> list[QuestionRow]:
@@ -80,7 +100,3 @@ def _unanswered(record: Record | DataError) -> Record | DataError:
     is_whole = isinstance(given, int) and not isinstance(given, bool)
     row_id = record.place if given is None else str(given) if is_whole else given
     return replace(record, values=(row_id, question, context, [], True, ""))
-
-
-def _checked(value: object, place: str) -> PlacedText:
-    return PlacedText(checked_text(value, place), place)

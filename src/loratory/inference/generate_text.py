@@ -73,11 +73,11 @@ class Writer:
             tokens_at_once=self.compute.micro_batch_tokens,
             watch=watch,
         )
+        tokenizer = self.base.tokenizer
+        before = len(_text_of(tokenizer, tokens))
         return [
             WrittenText(
-                "".join(pieces(self.base.tokenizer, tokens, each.tokens)),
-                len(each.tokens),
-                each.cut,
+                _text_of(tokenizer, [*tokens, *each.tokens])[before:], len(each.tokens), each.cut
             )
             for each in found
         ]
@@ -132,23 +132,26 @@ def pieces(
     tokenizer: PreTrainedTokenizerBase, prompt: Sequence[int], tokens: Iterable[int]
 ) -> Iterator[str]:
     """Yield the text of `tokens` as they come; a character of several tokens comes whole."""
-
-    def text_of(read: list[int]) -> str:
-        text = tokenizer.decode(read, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        assert isinstance(text, str)
-        return text
-
-    # With the prompt, without which some tokenizers would drop the space before the first word.
     read = [*prompt]
-    shown = whole = text_of(read)
+    shown = whole = _text_of(tokenizer, read)
     for token in tokens:
         read.append(token)
-        whole = text_of(read)
+        whole = _text_of(tokenizer, read)
         if len(whole) > len(shown) and not whole.endswith("\N{REPLACEMENT CHARACTER}"):
             yield whole[len(shown) :]
             shown = whole
     if len(whole) > len(shown):
         yield whole[len(shown) :]
+
+
+def _text_of(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int]) -> str:
+    """Return the text of a prompt and of what follows it.
+
+    Together, for without the prompt some tokenizers drop the space before the first word.
+    """
+    text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    assert isinstance(text, str)
+    return text
 
 
 def _ends(base: Base) -> tuple[int, ...]:

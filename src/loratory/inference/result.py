@@ -12,7 +12,6 @@ from loratory.batching.rows import Encoding, total_tokens
 from loratory.data.rows import Dataset, Row
 from loratory.inference.teacher import Teacher
 from loratory.inference.tuned import Tuned
-from loratory.methods.trained import parameter_counts
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.evaluate import ClassificationScores
 from loratory.metrics.predictions import read_predictions
@@ -74,7 +73,7 @@ def run_result(
         "run": str(folder.path),
         "metrics": headline["metrics"],
         "intervals": headline["intervals"],
-        **_costs(tuned, folder, events),
+        **_costs(folder, events),
         "split": split,
         # With a single look at the validation rows nothing was chosen on them.
         "selected_on": "validation" if looks > 1 else None,
@@ -165,7 +164,7 @@ def _calibration(scores: Scores) -> dict[str, float] | None:
     }
 
 
-def _costs(tuned: Tuned, folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _costs(folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     total: Counter[str] = Counter()
     for event in events:
         if event["event"] == "step":
@@ -174,13 +173,13 @@ def _costs(tuned: Tuned, folder: RunFolder, events: Sequence[Mapping[str, Any]])
     frozen = [e.get("seconds", 0) for e in events if e["event"] == "frozen_states"]
     total["seconds"] += max(frozen, default=0)
     peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
-    trainable, everything = parameter_counts(tuned.base.network)
+    outline = next(event for event in events if event["event"] in {"start", "continue"})
     return {
         "seconds": total["seconds"],
         "tokens_per_second": total["tokens"] / total["seconds"] if total["seconds"] else None,
         "peak_memory_mb": max([*peaks, peak_memory_mb()]),
-        "trainable_parameters": trainable,
-        "total_parameters": everything,
+        "trainable_parameters": outline["trainable_parameters"],
+        "total_parameters": outline["total_parameters"],
         "adapter_bytes": _size(folder.adapter),
     }
 

@@ -46,14 +46,15 @@ def with_extra(tuned: Tuned, given: RunInput) -> RunInput:
     if section is None:
         return given
     teacher = open_teacher(section.teacher, recipe)
-    column, seed = recipe.data.text, recipe.seed
-    extra = extra_rows(given.dataset, section, column=column, seed=seed)
+    dataset = given.dataset
+    extra, notes = extra_rows(dataset, section, recipe.data, seed=recipe.seed)
+    dataset = replace(dataset, warnings=(*dataset.warnings, *notes))
     assert isinstance(tuned.task, Teachable)
     before = given.encodings["train"]
-    learned = tuned.task.taught((*given.dataset.rows("train"), *extra))
+    learned = tuned.task.taught((*dataset.rows("train"), *extra))
     train = one_each(learned, truncated=before.truncated, notes=before.notes)
     encodings = {**given.encodings, "train": train}
-    return replace(given, encodings=encodings, teacher=teacher, extra=extra)
+    return replace(given, dataset=dataset, encodings=encodings, teacher=teacher, extra=extra)
 
 
 def with_teaching(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> RunInput:

@@ -86,7 +86,8 @@ class DataSection(Section):
     """Splits taken out of the training rows where the data has none of its own."""
 
     max_bad_rows: Annotated[StrictInt, Field(ge=0)] = 0
-    """Malformed rows that are left out and counted before the run is refused."""
+    """Malformed rows that are left out and counted before the run is refused; as many of
+    distillation's extra texts."""
 
     leaks: Literal["refuse", "warn"] = "refuse"
     """What to do when a text stands in the training rows and in a split that is scored. Of a named

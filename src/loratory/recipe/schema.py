@@ -119,11 +119,11 @@ __all__ = [
 ]
 
 _SET_READS: dict[str, tuple[Reads, ...]] = {
-    "rotten_tomatoes": ("labelled",),
+    "rotten_tomatoes": ("labelled", "texts"),
     "rotten_tomatoes_judge": ("labelled",),
     "rotten_tomatoes_pairs": ("pairs", "texts"),
-    "cola": ("labelled",),
-    "query_wellformedness": ("labelled",),
+    "cola": ("labelled", "texts"),
+    "query_wellformedness": ("labelled", "texts"),
     "squad": ("questions",),
     "squad_v2": ("questions",),
     "word_problems": ("problems",),
