@@ -22,6 +22,7 @@ from benchmarks.int8_accuracy import section as int8_section
 from benchmarks.keep import KEPT
 from benchmarks.prompting_table import section as prompting_section
 from benchmarks.published import PUBLISHED
+from benchmarks.searches import section as searches_section
 from benchmarks.student import section as student_section
 from benchmarks.sweeps import tables as sweep_tables
 from loratory.runs.json_files import read_json
@@ -170,6 +171,7 @@ def page(runs: Sequence[KeptRun]) -> str:
     }
     parts += [f"{about}\n{found}" for about, found in tabled.items() if found]
     sections = (
+        searches_section(),
         int8_section(),
         film_reviews(),
         prompting_section(),

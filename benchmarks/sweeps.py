@@ -16,6 +16,7 @@ from loratory.errors import RunError
 from loratory.experiments.curves import GRADIENT, LOSS
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.recipe.sweep import shown
+from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json, write_json
 
 FOLDER = KEPT / "sweeps"
@@ -29,16 +30,20 @@ def keep_sweep(sweep: Path, *, kept: Path = FOLDER) -> Path:
     """
     folder = SweepFolder.open(sweep)
     result = read_json(folder.result)
-    runs = {trial["state"]: trial["run"] for trial in result["trials"]}
-    if "finished" not in runs:
+    runs = [
+        folder.path / trial["run"] for trial in result["trials"] if trial["state"] == "finished"
+    ]
+    if not runs:
         raise RunError(
             "RUN-UNFINISHED",
             "no trial of the sweep has finished",
             at=str(sweep),
             fix=f"go on with `loratory sweep --resume {sweep}`",
         )
-    summary = run_summary(folder.path / runs["finished"])
+    summary = run_summary(runs[-1])
     facts = {key: summary["result"][key] for key in ("base", "rows", "steps")}
+    environments = [read_json(RunFolder(run).environment) for run in runs]
+    facts["precisions"] = sorted({found["compute"]["precision"] for found in environments})
     del result["dir"]
     kept.mkdir(parents=True, exist_ok=True)
     target = kept / f"{result['name']}.json"
@@ -78,7 +83,8 @@ def _what(found: dict[str, Any]) -> str:
     return (
         f"{Path(facts['base']).name}, {facts['rows']['train']:,} training rows, {facts['steps']:,} "
         f"steps, {result['metric']} on {facts['rows']['validation']:,} validation rows; seeds "
-        f"{', '.join(map(str, seeds))}; {device}, {compute['precision']}; trials: {ended}."
+        f"{', '.join(map(str, seeds))}; {device}, "
+        f"{' and '.join(facts['precisions'])}; trials: {ended}."
     )
 
 
