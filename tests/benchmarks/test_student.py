@@ -26,7 +26,8 @@ ACCURACY = {ALONE: [0.70, 0.69, 0.71], TAUGHT: [0.74, 0.75, 0.74]}
 def kept(tmp_path):
     for side, values in ACCURACY.items():
         for seed, value in enumerate(values):
-            result = {"seed": seed, "metrics": dict.fromkeys(METRICS, value)}
+            steps = 402 if side == ALONE else 5911
+            result = {"seed": seed, "metrics": dict.fromkeys(METRICS, value), "steps": steps}
             summary = {"result": result | {"total_parameters": 1234567}}
             (tmp_path / f"best-{side}-seed{seed}.json").write_text(json.dumps(summary))
     (tmp_path / "speeds").mkdir()
@@ -47,7 +48,7 @@ def test_the_table_says_what_was_kept(kept):
     assert len(lines) == 2 + len(METRICS)
     cells = [cell.strip() for cell in lines[2].strip("|").split("|")]
     assert cells[:4] == ["best, 3 seeds", "accuracy", "0.7000 ± 0.0100", "0.7433 ± 0.0058"]
-    assert cells[5:] == ["1,234,567", "3,000", "150"]
+    assert cells[5:] == ["402 and 5,911", "1,234,567", "3,000", "150"]
 
 
 def test_a_seed_without_its_pair_is_left_out(kept):
