@@ -50,7 +50,8 @@ their teacher, by `python -m benchmarks.student`: the mean ± the standard devia
 the mean of the seeds' differences with its interval (Student's t over pairs). The best student's
 settings were chosen on 1,051 training rows held out for that, not on the rows of the table; the
 teacher's checkpoint and temperature were chosen by looks at these. Taught, it learns from 120,000
-further sentences, which take more steps. Speeds are on one core. What distillation is: [distillation.md](distillation.md).
+further sentences, which take more steps. Speeds are on one core. What distillation is:
+[distillation.md](distillation.md).
 """
 _HEADINGS = (
     *("student", "metric", "alone", "taught", "difference [95 % interval]"),
