@@ -2,7 +2,8 @@
 
 Runs the recipes of recipes/methods, one after the other, and keeps their summaries in
 docs/runs/methods; what is there already is not run again, so that it can be stopped at any time.
-`python -m benchmarks.results` makes a table of them.
+`python -m benchmarks.results` makes a table of them. What is kept there was run with
+`data.dir=FOLDER`, which reads the authors' files and so scores on their validation rows.
 """
 
 import argparse

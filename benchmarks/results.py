@@ -53,13 +53,16 @@ Seconds are those of training; tokens are real ones. Published figures are other
 rows, bases and settings: the phrase says what differs.
 """
 _EQUAL = """\
-Every method with the same rows, steps, batches and seeds, by `python -m benchmarks.equal_footing`
-from [recipes/methods](../recipes/methods). What each trains: [methods.md](methods.md). Each has one
-learning rate for both sets: a usual one, or the best of three to five on other training rows of
-film reviews with one seed (prompt, prefix, full). Those of bitfit and ia3 are lower than the best,
-with which seeds fell apart on the very rows of the table, and lora's is, because the best fell to
-the majority class on CoLA: these three saw what they are scored on. Several runs went side by side
-on the GPU, and other work beside them on the processor, so their seconds compare with nothing.
+Every method with the same rows, steps, batches and seeds, by
+`python -m benchmarks.equal_footing data.dir=FOLDER` from [recipes/methods](../recipes/methods),
+with the authors' files in FOLDER.
+(Without it the 500 film reviews that are scored come out of the training rows, and CoLA from the
+hub.) What each trains: [methods.md](methods.md). Each has one learning rate for both sets: a
+usual one, or the best of three to five on other training rows of film reviews with one seed
+(prompt, prefix, full). For bitfit, ia3 and lora a lower rate was taken: at the best one some
+seeds diverged (lora fell to the majority class on CoLA). This was seen on the scored rows.
+Several runs went side by side on the GPU, and other work beside them on the processor, so their
+seconds compare with nothing.
 """
 _SWEPT = """\
 Each by `loratory sweep sweeps/NAME` from [recipes/sweeps](../recipes/sweeps), and kept by

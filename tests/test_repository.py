@@ -15,6 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from loratory.data.named import NAMED_SETS
+from loratory.data.named_questions import QUESTION_SETS
+from loratory.data.word_problems import SIZES
 from loratory.recipe.load import load_recipe
 from loratory.recipe.shipped import shipped_recipes
 
@@ -179,13 +182,35 @@ def test_commands_in_the_pages_name_recipes_that_load():
         load_recipe(name, [word for word in overrides if "=" in word])
 
 
-def test_recipes_in_the_pages_load(tmp_path):
+@pytest.fixture
+def recipes_in_the_pages(tmp_path):
+    """Return each whole recipe that a page shows, loaded."""
     found = [(page, code) for page, code in code_of("yaml") if "base:" in code]
     assert len(found) > 5
-    for number, (page, code) in enumerate(found):
-        path = tmp_path / f"{number}-{page}.yaml"
+    paths = [tmp_path / f"{number}-{page}.yaml" for number, (page, _) in enumerate(found)]
+    for path, (_, code) in zip(paths, found, strict=True):
         path.write_text(code)
-        load_recipe(path)
+    return [load_recipe(path) for path in paths]
+
+
+def splits_without_a_folder(name):
+    """Return the splits that a named set has where `data.dir` is not given."""
+    if name == "word_problems":
+        return {*SIZES}
+    if name in QUESTION_SETS:
+        return {*QUESTION_SETS[name].hub.splits}
+    # Pairs are made of the film reviews, whose wheel has the hub's training rows.
+    return {*NAMED_SETS.get(name, NAMED_SETS["rotten_tomatoes"]).hub.splits}
+
+
+def test_no_recipe_limits_a_split_that_there_is_only_with_a_folder(recipes_in_the_pages):
+    shipped = [load_recipe(name) for name in shipped_recipes()]
+    named = [one for one in (*shipped, *recipes_in_the_pages) if one.data.name]
+    for recipe in named:
+        data = recipe.data
+        limited = {split for split, most in data.limit if most is not None}
+        held_out = {split for split, rows in data.holdout if rows is not None}
+        assert limited <= held_out | splits_without_a_folder(data.name), recipe.name
 
 
 def test_every_task_has_a_page_that_the_readme_names():

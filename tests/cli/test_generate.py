@@ -136,8 +136,8 @@ def test_every_setting_of_a_decoding_is_an_option_with_its_help(loratory, monkey
     monkeypatch.setenv("COLUMNS", "200")
     shown = loratory("generate", "--help").out
     for option, help_ in [
-        ("--max-new-tokens", "Tokens after which an answer is cut"),
-        ("--beams", "Answers kept side by side"),
+        ("--max-new-tokens", "Tokens after which a text is cut, and counted. [default: (32)]"),
+        ("--beams", "Texts kept side by side"),
         ("--temperature", "Below 1 likely tokens become likelier"),
         ("--top-k", "Draw among so many"),
         ("--top-p", "together reach this probability"),

@@ -95,6 +95,8 @@ def test_a_published_experiment_names_itself_and_its_figures(name):
     assert "Published figure" in comment
     for figure in PUBLISHED[name.removeprefix("published/")]:
         assert f"{figure.value:g}" in comment
+    # What was published is GPT-2's; a recipe with another base says so, and how to have GPT-2.
+    assert load_recipe(name).base.startswith("gpt2") or "as published: base=gpt2" in comment
 
 
 @pytest.mark.parametrize("name", [n for n in shipped_recipes() if load_recipe(n).data.name])

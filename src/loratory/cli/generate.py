@@ -37,8 +37,11 @@ def _takes_decoding(command: Callable[..., None]) -> Callable[..., None]:
             continue
         # The kinds of decoding are for recipes; here they follow from the options.
         words = re.sub(r" \(kind: \w+\)", "", field.description or "")
+        # What belongs to a kind has no default here: giving it chooses the kind.
+        default = str(field.default) if words == field.description else False
         kind = type(field.default)
-        option = Annotated[kind | None, typer.Option(_flag(name), help=words)]  # type: ignore[valid-type]
+        given = typer.Option(_flag(name), help=words, show_default=default)
+        option = Annotated[kind | None, given]  # type: ignore[valid-type]
         options.append(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
         )

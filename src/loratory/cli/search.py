@@ -23,7 +23,7 @@ _VALIDATION, _TEST = 0.2, 0.1
 
 def search(  # noqa: PLR0913 - one parameter an option
     file: Annotated[
-        str | None, typer.Argument(help="Labelled rows (.csv, .tsv, .jsonl), or a recipe.")
+        str | None, typer.Argument(help="Labelled .csv, .tsv, .jsonl or .parquet; or a recipe.")
     ] = None,
     *,
     label: Annotated[str | None, typer.Option(help="Column that holds the classes.")] = None,

@@ -8,16 +8,16 @@ from loratory.recipe.section import Number, Section, Whole
 
 
 class Decoding(Section):
-    """How an answer is written, one token after the other."""
+    """How a text is written, one token after the other."""
 
     kind: Literal["greedy", "beam", "sample"] = "greedy"
     """The likeliest token each time, the likeliest of several beams, or a drawn one."""
 
     max_new_tokens: Whole = 32
-    """Tokens after which an answer is cut, and counted."""
+    """Tokens after which a text is cut, and counted."""
 
     num_beams: Annotated[StrictInt, Field(ge=2)] = 4
-    """Answers kept side by side (kind: beam)."""
+    """Texts kept side by side (kind: beam)."""
 
     temperature: Annotated[Number, Field(gt=0)] = 1.0
     """Below 1 likely tokens become likelier (kind: sample)."""
