@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from loratory.errors import RunError, RunInterruptedError
-from loratory.experiments.on_ray import _followed
+from loratory.experiments.on_ray import Machine, _followed, share
 from loratory.experiments.sweep import Effort, sweep
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Sweep, silent
@@ -15,6 +15,26 @@ from loratory.recipe.load import load_recipe
 from loratory.runs.log import read_events
 
 TRIAL_BEGUN = 4  # Optuna's number for it
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "threads", "gpu"),
+    [
+        ([(4, 0), (4, 0)], 1, 4, 0),
+        ([(4, 0), (4, 0)], 2, 4, 0),
+        ([(3, 0), (3, 0)], 3, 1, 0),
+        ([(2, 0)], 5, 1, 0),
+        ([(16, 4)], 3, 5, 1),
+        ([(16, 4)], 1, 16, 1),
+        ([(64, 0), (8, 1), (8, 1)], 2, 8, 1),
+        ([(12, 1), (12, 1)], 3, 6, 0.5),
+        ([(12, 1)], 6, 2, 0.1666),
+    ],
+)
+def test_every_worker_fits_a_machine_and_has_one_gpu_or_part_of_one(
+    machines, workers, threads, gpu
+):
+    assert share([Machine(*one) for one in machines], workers) == (threads, gpu)
 
 
 @pytest.mark.slow

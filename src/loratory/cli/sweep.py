@@ -41,7 +41,12 @@ def sweep(  # noqa: PLR0913, PLR0917 - one parameter an option
     trials: Annotated[
         int | None, typer.Option(min=1, help="Do only so many trials, the first ones.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Trials side by side.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Trials side by side; absent: 1, on Ray one a GPU or, without any, a machine."
+        ),
+    ] = None,
     on: Annotated[str | None, typer.Option(help="ray: workers on a Ray cluster.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Folder of a sweep to go on with.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the new sweep.")] = None,

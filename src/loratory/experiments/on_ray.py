@@ -5,8 +5,10 @@ folder's journal and locks as on one machine. The folder must lie on a disk that
 mounts under the same path, with locks that work across machines (NFS 4 does).
 """
 
+from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from loratory.errors import ConfigError, LoratoryError
 from loratory.experiments.processes import crashed, failure, follow, raise_first, stopped
@@ -14,11 +16,23 @@ from loratory.experiments.worker import Limits, Say, Sweep, silent, work
 from loratory.train.stop import stop_signals
 
 
-def work_on_ray(sweep: Sweep, limits: Limits, workers: int, say: Say) -> None:
+# Ray counts in these parts of a GPU, and rounds: the shares of one must not add up to more.
+_PARTS = 10_000
+
+
+class Machine(NamedTuple):
+    """What a machine of the cluster has."""
+
+    processors: int
+    gpus: int
+
+
+def work_on_ray(sweep: Sweep, limits: Limits, workers: int | None, say: Say) -> None:
     """Let workers on the cluster do the sweep's trials, and tell of each that begins and ends.
 
-    The cluster is the one that RAY_ADDRESS names, or this machine alone. Each worker takes as many
-    processors as its trials have threads, and GPUs in equal shares.
+    The cluster is the one that RAY_ADDRESS names, or this machine alone. Absent a number there are
+    as many workers as GPUs or, where there are none, machines. Each takes as many processors as its
+    trials have threads.
 
     Raises:
         ConfigError: CFG-EXTRA, when Ray is not installed.
@@ -37,12 +51,13 @@ def work_on_ray(sweep: Sweep, limits: Limits, workers: int, say: Say) -> None:
     if began:
         ray.init(include_dashboard=False, log_to_driver=False)
     try:
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        threads = max(1, int(resources.get("CPU", 1)) // workers)
+        machines = _machines(ray.nodes())  # type: ignore[no-untyped-call]
+        workers = workers or sum(one.gpus for one in machines) or len(machines) or 1
+        threads, gpu = share(machines, workers)
         own = Limits(limits.until, limits.trials, threads)
         task = ray.remote(
             num_cpus=threads,
-            num_gpus=resources.get("GPU", 0) / workers,
+            num_gpus=gpu,
             scheduling_strategy="SPREAD",
             max_retries=0,
         )(_work)
@@ -52,6 +67,31 @@ def work_on_ray(sweep: Sweep, limits: Limits, workers: int, say: Say) -> None:
     finally:
         if began:
             ray.shutdown()
+
+
+def _machines(nodes: Sequence[dict[str, Any]]) -> list[Machine]:
+    """Return the machines that can work, of all that Ray knows."""
+    held = [node["Resources"] for node in nodes if node["Alive"]]
+    machines = [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in held]
+    return [machine for machine in machines if machine.processors]
+
+
+def share(machines: Sequence[Machine], workers: int) -> tuple[int, float]:
+    """Return the threads of each worker, and the GPU or the part of one that it takes.
+
+    They are the most with which all workers find room at once, each on a machine with a GPU where
+    there are any: a trial trains on one.
+    """
+    gpus = sum(one.gpus for one in machines)
+    on_each = ceil(workers / gpus) if gpus else 0
+
+    def room(threads: int) -> int:
+        places = [(one.processors // threads, one.gpus * on_each) for one in machines]
+        return sum(min(place) if gpus else place[0] for place in places)
+
+    most = max((one.processors for one in machines), default=1)
+    threads = next((count for count in range(most, 1, -1) if room(count) >= workers), 1)
+    return threads, _PARTS // on_each / _PARTS if gpus else 0
 
 
 def _followed(sweep: Sweep, say: Say, workers: list[Any]) -> None:

@@ -39,8 +39,8 @@ class Effort:
     trials: int | None = None
     """Trials to begin, counted from the first of all; None: all."""
 
-    workers: int = 1
-    """Processes that do trials side by side."""
+    workers: int | None = None
+    """Processes that do trials side by side; None: one, on Ray as many as GPUs or machines."""
 
     on: Literal["ray"] | None = None
     """Where the workers are; None: on this machine."""
@@ -109,7 +109,7 @@ def _run(folder: SweepFolder, effort: Effort, say: Say, materials: Materials) ->
     try:
         if effort.on == "ray":
             work_on_ray(state, limits, effort.workers, say)
-        elif effort.workers > 1:
+        elif effort.workers is not None and effort.workers > 1:
             threads = max(1, usable_cores() // effort.workers)
             del materials
             work_in_processes(state, replace(limits, threads=threads), effort.workers, say)
