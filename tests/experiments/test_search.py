@@ -11,7 +11,7 @@ import pytest
 from loratory import pipeline
 from loratory.errors import ConfigError, RunError
 from loratory.experiments.candidates import EPOCHS, RATE, methods, more_epochs, other_rates
-from loratory.experiments.conclusion import Round, finalists
+from loratory.experiments.conclusion import SEEDS, Round, _of_finalists, finalists
 from loratory.experiments.search import Search, resume, search
 from loratory.experiments.search_folder import Begun, Progress, SearchFolder
 from loratory.experiments.sweep import SweepRun
@@ -162,13 +162,19 @@ def test_points_as_they_are_come_before_their_variants():
     assert [point[EPOCHS] for point in more_epochs(points, 2)] == [2, 2, 4, 4, 6, 6]
 
 
-def held(name, rows, trials, tmp_path):
-    """Return a round of trials (name of a point, value)."""
+def held(name, rows, trials, tmp_path, seed=0):
+    """Return a round of trials (name of a point, value); one without a value is still to come."""
     told = [
-        {"settings": {"p": p}, "value": value, "state": "finished", "run": f"{p}-{name}"}
+        {
+            "settings": {"p": p},
+            "seed": seed,
+            "value": value,
+            "state": "waiting" if value is None else "finished",
+            "run": f"{p}-{name}",
+        }
         for p, value in trials
     ]
-    table = [{"settings": {"p": p}, "states": ["finished"]} for p, _ in trials]
+    table = [{"settings": one["settings"], "states": [one["state"]]} for one in told]
     return Round(name, rows, SweepRun(tmp_path, {"table": table, "trials": told}))
 
 
@@ -176,12 +182,22 @@ def test_finalists_are_ranked_by_their_mean_over_all_seeds(tmp_path):
     rounds = [
         held("rates", 50, [("c", 0.99)], tmp_path),
         held("epochs", 100, [("a", 0.9), ("b", 0.8), ("c", 0.95)], tmp_path),
-        held("seeds", 100, [("a", 0.7), ("b", 0.9)], tmp_path),
+        held("seeds", 100, [("a", 0.7), ("b", 0.9)], tmp_path, seed=1),
     ]
     found = finalists(rounds, lower=False)
     assert [one.settings["p"] for one in found] == ["b", "a", "c"]
     assert found[0].value == pytest.approx(0.85)
     assert [one.settings["p"] for one in finalists(rounds, lower=True)] == ["a", "b", "c"]
+
+
+def test_a_finalist_that_time_did_not_suffice_for_is_compared_on_the_seed_that_both_have(tmp_path):
+    rounds = [
+        held("epochs", 100, [("a", 0.8), ("b", 0.9), ("c", 0.7)], tmp_path),
+        held(SEEDS, 100, [("a", 0.95), ("b", None)], tmp_path, seed=1),
+    ]
+    found = finalists(rounds, lower=False)
+    assert [one.settings["p"] for one in found] == ["b", "a", "c"]
+    assert any("1, 2, 1 seeds" in reason for reason in _of_finalists(found, "accuracy", None))
 
 
 def under_way(recipe, folder):
@@ -191,10 +207,29 @@ def under_way(recipe, folder):
 def test_values_from_other_numbers_of_rows_are_not_averaged(tmp_path):
     rounds = [
         held("rates", 50, [("a", 0.5), ("b", 0.8)], tmp_path),
-        held("seeds", 100, [("a", 0.7)], tmp_path),
+        held("seeds", 100, [("a", 0.7)], tmp_path, seed=1),
     ]
     (found,) = finalists(rounds, lower=False)
-    assert found.values == [0.7]
+    assert found.by_seed == {1: 0.7}
+
+
+@pytest.mark.parametrize(("left", "seeds"), [(60.0, [1, 2]), (30.0, [1]), (20.0, None)])
+def test_all_finalists_have_further_seeds_as_many_as_there_is_time_for(
+    recipe, tmp_path, monkeypatch, left, seeds
+):
+    begun = []
+
+    def swept(recipe, **_):
+        begun.append(recipe.sweep)
+        return SweepRun(tmp_path, {"table": [], "trials": []})
+
+    monkeypatch.setattr("loratory.experiments.search.sweep", swept)
+    monkeypatch.setattr(Search, "_expected", lambda *_: 13.0)
+    monkeypatch.setattr("loratory.experiments.search._SHARES", (1.0,))
+    state = under_way(recipe, tmp_path)
+    state.progress = Progress(tmp_path / "search.json", left)
+    state.run(SEEDS, methods(recipe)[:2], 50, [1, 2])
+    assert [(len(one.points), [*one.seeds]) for one in begun] == ([(2, seeds)] if seeds else [])
 
 
 def test_three_times_the_epochs_take_three_times_as_long(recipe, tmp_path):

@@ -42,20 +42,20 @@ class Finalist:
     """A point on the most rows that any was tried on, with all its seeds."""
 
     settings: dict[str, Any]
-    values: list[float]
+    by_seed: dict[int, float]
     runs: list[Path]
 
     @property
     def value(self) -> float:
         """Mean over the seeds."""
-        return fmean(self.values)
+        return fmean(self.by_seed.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `result.json` keeps it."""
         return {
             "settings": self.settings,
             "value": self.value,
-            "spread": stdev(self.values) if len(self.values) > 1 else None,
+            "spread": stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None,
             "runs": [str(run) for run in self.runs],
         }
 
@@ -95,7 +95,11 @@ def concluded(
 
 
 def finalists(rounds: Sequence[Round], *, lower: bool) -> list[Finalist]:
-    """Return the points on the most rows, best first, those with fewer seeds behind the others."""
+    """Return the points on the most rows, best first, those without further seeds last.
+
+    How good they are is their mean over the seeds that they share: time may not have sufficed for
+    all seeds of each.
+    """
     whole = [held for held in rounds if held.points]
     # Further seeds are a round of their own, and belong to what the one before chose; values from
     # other numbers of rows are not to be averaged with theirs.
@@ -105,12 +109,26 @@ def finalists(rounds: Sequence[Round], *, lower: bool) -> list[Finalist]:
     for done in last:
         for trial in done.run.result["trials"]:
             if trial["state"] == "finished":
-                key = json.dumps(trial["settings"], sort_keys=True)
-                one = held.setdefault(key, Finalist(trial["settings"], [], []))
-                one.values.append(trial["value"])
+                one = held.setdefault(_key(trial), Finalist(trial["settings"], {}, []))
+                one.by_seed[trial["seed"]] = trial["value"]
                 one.runs.append(done.run.path / trial["run"])
-    sign = 1.0 if lower else -1.0
-    return sorted(held.values(), key=lambda one: (-len(one.values), sign * one.value))
+    tried = {_key(trial) for trial in last[-1].run.result["trials"]}
+    first = [one for key, one in held.items() if key in tried]
+    rest = [one for key, one in held.items() if key not in tried]
+    return [*_ranked(first, lower=lower), *_ranked(rest, lower=lower)]
+
+
+def _key(trial: dict[str, Any]) -> str:
+    return json.dumps(trial["settings"], sort_keys=True)
+
+
+def _ranked(found: Sequence[Finalist], *, lower: bool) -> list[Finalist]:
+    shared = set.intersection(*(set(one.by_seed) for one in found)) if found else set()
+
+    def mean(one: Finalist) -> float:
+        return fmean(one.by_seed[seed] for seed in shared or one.by_seed)
+
+    return sorted(found, key=mean, reverse=not lower)
 
 
 def _test(run: Path) -> dict[str, Any] | None:
@@ -156,8 +174,15 @@ def _of_finalists(
     best = found[0]
     said = [
         f"{in_words(best.settings)} was chosen: {metric} {best.value:.3f}, the mean of "
-        f"{len(best.values)} seed(s)."
+        f"{len(best.by_seed)} seed(s)."
     ]
+    seeds = [len(one.by_seed) for one in found]
+    if len({*seeds}) > 1:
+        said.append(
+            f"Best first, the points have {', '.join(map(str, seeds))} seeds: the finalists are "
+            "ranked by their mean over the seeds that they share, and those that did not come so "
+            "far follow."
+        )
     runs = {str(run) for run in best.runs}
     pairs = comparison["pairs"] if comparison else []
     alike = [

@@ -66,6 +66,7 @@ class Search:
     def run(self, name: str, points: Sequence[Point], rows: int, seeds: Sequence[int]) -> None:
         """Add a round: a sweep of as many of the points, from the first on, as there is time for.
 
+        In the round of further seeds it is all of them, with as many of the seeds.
         A round that there is no time for is left out. One that an earlier attempt has begun is read
         or, if it was the last, gone on with; one that it had left out stays so.
         """
@@ -75,8 +76,11 @@ class Search:
                 self.rounds.append(self._again(begun[0], is_last=len(begun) == 1))
             return
         seconds = self.progress.left * _SHARES[len(self.rounds)]
-        kept = self._fitting(points, rows, seconds / len(seeds))
-        if not kept:
+        if name == SEEDS:
+            kept, seeds = [*points], self._fitting_seeds(points, rows, seeds, seconds)
+        else:
+            kept = self._fitting(points, rows, seconds / len(seeds))
+        if not (kept and seeds):
             return
         self.progress.begin(name, rows, seconds)
         self._say("round_begins", name=name, points=len(kept), rows=rows, seconds=seconds)
@@ -126,6 +130,12 @@ class Search:
                 break
             kept.append(point)
         return kept
+
+    def _fitting_seeds(
+        self, points: Sequence[Point], rows: int, seeds: Sequence[int], seconds: float
+    ) -> list[int]:
+        once = sum(self._expected(point, rows) for point in points)
+        return [seed for number, seed in enumerate(seeds, start=1) if once * number <= seconds]
 
     def _expected(self, point: Point, rows: int) -> float:
         """Return the seconds that a point should take, as the last of its method was measured."""
