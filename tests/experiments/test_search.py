@@ -156,6 +156,26 @@ def test_a_task_without_a_head_has_no_point_that_trains_one():
     assert {"kind": "head"} not in [point["method"] for point in points]
 
 
+def test_a_method_that_trains_nothing_is_not_tried():
+    asked = load_recipe("rotten_tomatoes_words", {"method": None, "method.kind": "none"})
+    kinds = {point["method"]["kind"] for point in methods(asked)}
+    assert "lora" in kinds
+    assert "none" not in kinds
+
+
+def test_the_method_that_a_recipe_names_is_tried_first_and_every_point_once(recipe):
+    shipped = methods(recipe)
+    own = {"method": {"kind": "lora", "r": 3}, RATE: 0.0005}
+    named = methods(varied(recipe, {"method": {"r": 3}, RATE: 0.0005}))
+    assert named == [own, *shipped]
+    (head,) = [point for point in shipped if point["method"] == {"kind": "head"}]
+    again = methods(varied(recipe, head))
+    assert again[0] == head
+    assert len(again) == len(shipped)
+    rates = [point[RATE] for point in other_rates([{**own, RATE: rate} for rate in (0.001, 0.002)])]
+    assert rates == [0.001, 0.002, 0.0005, 0.004]
+
+
 def test_points_as_they_are_come_before_their_variants():
     points = [{"method": {"kind": "head"}, RATE: 0.01}, {"method": {"kind": "ia3"}, RATE: 0.02}]
     assert [point[RATE] for point in other_rates(points)] == [0.01, 0.02, 0.005, 0.01, 0.02, 0.04]

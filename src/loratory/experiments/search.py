@@ -154,7 +154,8 @@ class Search:
 def search(recipe: Recipe, budget: float, *, out: Path | None = None, say: Say = silent) -> Found:
     """Search for the best recipe for the rows of `recipe` within `budget` seconds.
 
-    Data, task and base are the recipe's; its method and its training are where the search begins.
+    Data, task, base and training are the recipe's, but for rate and epochs; if it names a method,
+    that is tried first, with the recipe's own rate.
 
     Raises:
         ConfigError: CFG-BUDGET, when not a single run fits into the budget.
