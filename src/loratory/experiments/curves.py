@@ -1,6 +1,7 @@
 """The pictures of a sweep: validation loss of its trials, and where the gradient flows.
 
-The gradient's norm is drawn for each block over the steps, one panel a point, all in one scale.
+The gradient's norm is drawn for each block over the steps, one panel a point, all in one scale; of
+many points the best have one.
 """
 
 from collections.abc import Sequence
@@ -37,6 +38,9 @@ _STYLES = ("-", "--", ":")
 class Traced(NamedTuple):
     """What a trial's log tells over its steps."""
 
+    run: str
+    """Its run's folder, within the sweep's."""
+
     place: int
     """Number of its point."""
 
@@ -48,13 +52,18 @@ class Traced(NamedTuple):
     """The gradient's norm before clipping, `[steps, blocks]`."""
 
 
-def write_curves(sweep: Sweep) -> None:
-    """Draw what the logs of the sweep's trials tell so far into its folder `plots`."""
+def write_curves(sweep: Sweep, table: Sequence[dict[str, Any]]) -> None:
+    """Draw what the logs of the sweep's trials tell so far into its folder `plots`.
+
+    `table` is that of the sweep's result: its points, best first.
+    """
     traced = _traced(sweep)
     with plot_style():
         if any(trial.losses for trial in traced):
             write_file(sweep.folder.plots / LOSS, _png(loss_figure(traced)))
-        shown = [trial for trial in _firsts(traced) if trial.norms.size]
+        by_run = {trial.run: trial for trial in traced if trial.norms.size}
+        firsts = [point["runs"][0] for point in table]
+        shown = [by_run[run] for run in firsts if run in by_run]
         if shown:
             write_file(sweep.folder.plots / GRADIENT, _png(gradient_figure(shown)))
 
@@ -86,7 +95,10 @@ def loss_figure(traced: Sequence[Traced]) -> Figure:
 
 
 def gradient_figure(traced: Sequence[Traced]) -> Figure:
-    """Draw the gradient's norm of each block over the steps, darker where it is larger."""
+    """Draw the gradient's norm of each block over the steps, darker where it is larger.
+
+    There is room for the first of `traced` alone; the figure says so.
+    """
     shown = traced[:_MOST_PANELS]
     down = ceil(len(shown) / _ACROSS)
     figure = Figure(figsize=(7.6, 0.6 + 1.9 * down), layout="constrained")
@@ -113,6 +125,8 @@ def gradient_figure(traced: Sequence[Traced]) -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     for axes in panels.flat[len(shown) :]:
         axes.set_axis_off()
+    if len(shown) < len(traced):
+        figure.suptitle(f"the best {len(shown)} of {len(traced)} points", fontsize=9)
     figure.supxlabel("optimiser step", fontsize=9)
     figure.supylabel("block, from the lowest", fontsize=9)
     figure.colorbar(
@@ -132,7 +146,7 @@ def _traced(sweep: Sweep) -> list[Traced]:
         events = read_events(log) if log.is_file() else []
         place, _ = sweep.plan.place(planned.number)
         name = in_words(planned.settings)
-        found.append(Traced(place, name, _losses(events), _norms(events)))
+        found.append(Traced(planned.run, place, name, _losses(events), _norms(events)))
     return found
 
 
@@ -149,14 +163,6 @@ def _norms(events: Sequence[dict[str, Any]]) -> Floats:
     # A block whose weights have no gradient yet is none of the first steps'.
     blocks = max(map(len, rows), default=0)
     return np.array([row + [0.0] * (blocks - len(row)) for row in rows], dtype=np.float64)
-
-
-def _firsts(traced: Sequence[Traced]) -> list[Traced]:
-    """Return the first trial of each point."""
-    firsts: dict[int, Traced] = {}
-    for trial in traced:
-        firsts.setdefault(trial.place, trial)
-    return list(firsts.values())
 
 
 def _narrowed(norms: Floats) -> Floats:

@@ -125,7 +125,7 @@ def _finish(state: Sweep) -> dict[str, Any]:
     """Write the result and the curves of what there is so far."""
     result = sweep_result(state)
     write_json(state.folder.result, result)
-    write_curves(state)
+    write_curves(state, result["table"])
     return result
 
 
