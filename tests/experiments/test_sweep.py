@@ -11,7 +11,7 @@ from loratory.experiments.study import planned_of
 from loratory.experiments.sweep import Effort, resume, sweep
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Sweep
-from loratory.inference.materials import Materials
+from loratory.inference.materials import KeptMaterials, Materials
 from loratory.recipe.load import load_recipe
 from loratory.runs.log import read_events
 
@@ -177,3 +177,14 @@ def test_a_recipe_with_a_sweep_is_no_run(pair, tmp_path):
     with pytest.raises(ConfigError, match="CFG-SWEEP"):
         pipeline.train(pair, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_was_read_here_is_freed_before_workers_read_their_own(pair, tmp_path, monkeypatch):
+    kept, held = KeptMaterials(), []
+
+    def look(*_):
+        held.extend([*kept._bases, *kept._rows])
+
+    monkeypatch.setattr("loratory.experiments.sweep.work_in_processes", look)
+    sweep(pair, out=tmp_path / "sweep", effort=Effort(workers=2), materials=kept)
+    assert not held

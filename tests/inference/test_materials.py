@@ -58,3 +58,17 @@ def test_steps_are_asked_for_where_a_later_run_learns_from_them(film_recipe, tmp
     kept.rows(load_recipe(film_recipe, {**changes, "method.kind": "none"}))
     with pytest.raises(DataError, match="no steps"):
         kept.rows(load_recipe(film_recipe, {**changes, "method.kind": "lora"}))
+
+
+def test_rows_of_five_templates_are_kept_from_seed_to_seed_until_they_are_forgotten(film_recipe):
+    kept = KeptMaterials()
+
+    def rows(template):
+        task = {"kind": "label_words", "template": f"{{text}} {template}: {{label}}"}
+        return kept.rows(load_recipe(film_recipe, {"task": task}))[1]
+
+    templates = ["it was", "a film that is", "in short", "I find it", "all in all"]
+    first, again = ([rows(template) for template in templates] for _ in range(2))
+    assert all(a is b for a, b in zip(first, again, strict=True))
+    kept.forget()
+    assert rows(templates[0]) is not first[0]

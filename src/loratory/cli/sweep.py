@@ -44,7 +44,8 @@ def sweep(  # noqa: PLR0913, PLR0917 - one parameter an option
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Trials side by side; absent: 1, on Ray one a GPU or, without any, a machine."
+            min=1,
+            help="Trials side by side; absent: 1, on Ray one a GPU or, without, a machine.",
         ),
     ] = None,
     on: Annotated[str | None, typer.Option(help="ray: workers on a Ray cluster.")] = None,

@@ -15,7 +15,6 @@ from loratory.experiments.processes import crashed, failure, follow, raise_first
 from loratory.experiments.worker import Limits, Say, Sweep, silent, work
 from loratory.train.stop import stop_signals
 
-
 # Ray counts in these parts of a GPU, and rounds: the shares of one must not add up to more.
 _PARTS = 10_000
 

@@ -108,10 +108,11 @@ def _run(folder: SweepFolder, effort: Effort, say: Say, materials: Materials) ->
     say("sweep_begins", dir=str(folder.path), trials=state.plan.trials, metric=state.metric)
     try:
         if effort.on == "ray":
+            materials.forget()  # the workers read their own
             work_on_ray(state, limits, effort.workers, say)
         elif effort.workers is not None and effort.workers > 1:
             threads = max(1, usable_cores() // effort.workers)
-            del materials
+            materials.forget()
             work_in_processes(state, replace(limits, threads=threads), effort.workers, say)
         else:
             work(folder.path, limits, say, materials)

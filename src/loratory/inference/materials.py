@@ -13,7 +13,9 @@ from loratory.models.load import Base, load_base
 from loratory.recipe.schema import PromptingMethod, Recipe
 from loratory.tasks.given import given_rows, needs_steps
 
-_KEPT = 4  # of each kind: a sweep over data sets goes through them one after the other
+# Of rows and of tokens: with its second seed a sweep comes back to those of its first point, after
+# those of all others.
+_KEPT = 16
 
 Kept = TypeVar("Kept")
 
@@ -36,6 +38,9 @@ class Materials:
             split: tuned.task.encode(rows) if trains or split != "train" else Encoding((), ())
             for split, rows in dataset.splits.items()
         }
+
+    def forget(self) -> None:
+        """Free what is kept."""
 
 
 class KeptMaterials(Materials):
@@ -68,6 +73,12 @@ class KeptMaterials(Materials):
         key = f"{_rows_key(recipe)} {tuned.base.digest} {tuned.base.positions} {trains}"
         encode = super().encodings
         return _kept(self._encodings, key, lambda: encode(tuned, dataset), most=_KEPT)
+
+    def forget(self) -> None:
+        """Free what is kept; it is read again if it is asked for."""
+        self._rows.clear()
+        self._bases.clear()
+        self._encodings.clear()
 
     def _base(self, name: str, *, language_head: bool) -> Base:
         key = f"{name} {language_head}"
