@@ -1,6 +1,7 @@
 """The runs of a comparison: their settings, their metric, and texts in other tokens."""
 
 import json
+import shutil
 
 import pytest
 
@@ -48,3 +49,22 @@ def test_the_settings_are_all_but_name_and_seed(make_run):
     assert run.settings["method.r"] == 8
     assert run.settings["data.limit.train"] == 60
     assert not {"name", "seed"} & run.settings.keys()
+
+
+def test_a_sweeps_folder_stands_for_its_finished_trials(film_sweep, tmp_path):
+    folder = shutil.copytree(film_sweep.path, tmp_path / "copy")
+    first, *others = sorted((folder / "trials").iterdir())
+    assert [run.path for run in given_runs([folder])] == [first, *others]
+    (first / "result.json").unlink()
+    result = json.loads((folder / "result.json").read_text())
+    told = [{**trial, "state": "pruned"} for trial in result["trials"]]
+    (folder / "result.json").write_text(json.dumps({"trials": told}))
+    assert [run.path for run in given_runs([folder])] == others
+    with pytest.raises(RunError, match=r"RUN-UNFINISHED.*pruned") as error:
+        given_runs([first, *others])
+    assert str(folder) in error.value.fix
+    assert "train --resume" not in error.value.fix
+    for run in others:
+        shutil.rmtree(run)
+    with pytest.raises(RunError, match="no trial of the sweep has finished"):
+        given_runs([folder])

@@ -23,7 +23,7 @@ _MOST_PAIRS = 20
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or of sweeps.")],
     split: Annotated[
         str | None, typer.Option(help="Absent: test where every run has it, else validation.")
     ] = None,

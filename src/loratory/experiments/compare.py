@@ -51,8 +51,9 @@ def compare(
 ) -> Comparison:
     """Return how good runs are on the same rows, and which of them can be told apart.
 
-    Runs whose recipes differ in the seed alone are one entry, unless `each` is set. Without a split
-    it is test where every run has it, else validation; without a metric, the runs' own.
+    A sweep's folder stands for its finished trials. Runs whose recipes differ in the seed alone are
+    one entry, unless `each` is set. Without a split it is test where every run has it, else
+    validation; without a metric, the runs' own.
 
     Raises:
         ConfigError: no run, one named twice (CFG-USAGE), or no such metric (CFG-UNKNOWN).

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loratory.errors import ConfigError, DataError, RunError
+from loratory.experiments.sweep_folder import SweepFolder
 from loratory.metrics.predictions import Prediction
 from loratory.metrics.row_sums import RowSums, row_sums
 from loratory.recipe.load import load_recipe
@@ -13,6 +14,7 @@ from loratory.recipe.schema import Recipe
 from loratory.report.read import read_run
 from loratory.report.record import CHOOSES_CLASSES, RunRecord
 from loratory.runs.folder import RunFolder
+from loratory.runs.json_files import read_json
 
 _SPLITS = ("test", "validation")
 _PER_TOKEN = ("perplexity", "nats_per_token")
@@ -33,14 +35,14 @@ class GivenRun:
 
 
 def given_runs(paths: Sequence[str | Path]) -> list[GivenRun]:
-    """Return the runs in these folders.
+    """Return the runs in these folders; that of a sweep stands for its finished trials.
 
     Raises:
         ConfigError: there are none, or one is named twice (CFG-USAGE).
         RunError: a folder is no run (RUN-FOLDER), it has not finished (RUN-UNFINISHED), or the runs
             do different tasks (RUN-MISMATCH).
     """
-    folders = [Path(path) for path in paths]
+    folders = [run for path in paths for run in _runs_in(Path(path))]
     if not folders:
         raise ConfigError(
             "CFG-USAGE", "no run is named", at="command line", fix="give the folders of runs"
@@ -57,6 +59,22 @@ def given_runs(paths: Sequence[str | Path]) -> list[GivenRun]:
     runs = [_given_run(folder) for folder in folders]
     for run in runs[1:]:
         _check_task(runs[0], run)
+    return runs
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """Return the finished trials of a sweep; any other folder is to be a run itself."""
+    sweep = SweepFolder(folder)
+    if not sweep.recipe.is_file():
+        return [folder]
+    runs = sorted(run for run in sweep.trials.glob("*") if RunFolder(run).result.is_file())
+    if not runs:
+        raise RunError(
+            "RUN-UNFINISHED",
+            "no trial of the sweep has finished",
+            at=str(folder),
+            fix=f"go on with it: `loratory sweep --resume {folder}`, or leave it out",
+        )
     return runs
 
 
@@ -144,6 +162,8 @@ def metric_sums(
 
 
 def _given_run(folder: Path) -> GivenRun:
+    if not RunFolder(folder).result.is_file():
+        _refuse_trial(folder)
     recipe = load_recipe(RunFolder.open(folder).recipe)
     record = read_run(folder)
     if not record.finished:
@@ -154,6 +174,23 @@ def _given_run(folder: Path) -> GivenRun:
             fix=f"finish it with `loratory train --resume {folder}`, or leave it out",
         )
     return GivenRun(folder, recipe, record)
+
+
+def _refuse_trial(folder: Path) -> None:
+    """Say what a trial without a result came to, if the folder is one: it is no run to finish."""
+    run = folder.resolve()
+    sweep = SweepFolder(run.parent.parent)
+    if not sweep.recipe.is_file():
+        return
+    told = read_json(sweep.result)["trials"] if sweep.result.is_file() else []
+    came_to = [trial["state"] for trial in told if (sweep.path / trial["run"]).name == run.name]
+    raise RunError(
+        "RUN-UNFINISHED",
+        f"a trial of a sweep has no result: it is {came_to[0] if came_to else 'unfinished'}",
+        at=str(folder),
+        fix=f"leave it out, or name {sweep.path} in the place of its trials: that is those which "
+        "finished",
+    )
 
 
 def _check_task(first: GivenRun, other: GivenRun) -> None:
