@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 _NARROWEST = 6  # characters of a column of settings
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 Budget = Annotated[str | None, typer.Option(help="Time to take, such as 90s, 30m or 2h.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Trials side by side; absent: 1, on Ray one a GPU or, without, a machine."
+    ),
+]
 
 
 def sweep(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -41,13 +47,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - one parameter an option
     trials: Annotated[
         int | None, typer.Option(min=1, help="Do only so many trials, the first ones.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Trials side by side; absent: 1, on Ray one a GPU or, without, a machine.",
-        ),
-    ] = None,
+    workers: Workers = None,
     on: Annotated[str | None, typer.Option(help="ray: workers on a Ray cluster.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Folder of a sweep to go on with.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the new sweep.")] = None,
