@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.keep import keep
 from benchmarks.results import KEPT, PAGE, PUBLISHED, SHOWN, page, read_runs
+from loratory.recipe.load import load_recipe
 from loratory.recipe.shipped import shipped_recipes
 
 
@@ -31,7 +32,8 @@ def kept(film_run, tmp_path):
 def rows_of(text, heading):
     """Return the tables' rows that begin with a recipe, as lists of cells, after a heading."""
     section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return [line.strip("| ").split(" | ") for line in section.splitlines() if "films" in line]
+    rows = [line for line in section.splitlines() if line.startswith("|") and "films" in line]
+    return [row.strip("| ").split(" | ") for row in rows]
 
 
 def test_docs_hold_the_page_that_their_summaries_make():
@@ -66,6 +68,14 @@ def test_seeds_share_a_row_with_mean_and_spread(kept):
     ]
     assert correlation[4:6] == ["matthews_correlation", "0.000 ± 0.000"]
     assert {"LoRA r 4, alpha 16", "cpu", "float32"} <= set(costs)
+
+
+def test_the_runs_of_a_row_share_what_was_changed_of_the_recipe(kept):
+    recipe = load_recipe("quickstart", ["data.limit.train=22"]).model_dump(mode="json")
+    kept(recipe=recipe)
+    folder = kept(recipe=recipe | {"seed": 1}, result={"seed": 1})
+    made = re.findall("^- .*", page(read_runs(folder)).split("## Methods")[0], re.MULTILINE)
+    assert made == ["- quickstart: by `loratory train quickstart data.limit.train=22`"]
 
 
 def test_other_settings_or_another_device_are_another_row(kept):
