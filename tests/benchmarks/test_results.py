@@ -48,6 +48,16 @@ def test_every_kept_run_is_on_the_page():
     assert all(f"| {run.name} | {run.base} |" in text for run in runs)
 
 
+def test_the_pages_say_which_published_recipes_and_sweeps_have_results():
+    readme = (KEPT.parent.parent / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("[docs/results.md]")[2].partition("\n\n")[0]
+    assert PUBLISHED.keys() & {run.name for run in read_runs()} == set(re.findall("`(.+?)`", told))
+    guide = (KEPT.parent / "sweeps.md").read_text(encoding="utf-8")
+    told = guide.partition("(results.md#sweeps)")[2].partition(";")[0]
+    kept = {path.stem for path in (KEPT / "sweeps").glob("*.json")}
+    assert kept == set(re.findall("`(.+?)`", told))
+
+
 def test_no_summary_holds_a_folder_of_a_machine():
     absolute = re.compile(r'(?<![\w.~/:*)])/\w[^"\s/]*/')
     texts = {path.name: path.read_text(encoding="utf-8") for path in KEPT.glob("*.json")}
