@@ -36,6 +36,21 @@ def test_a_trial_never_sees_a_test_row(planned):
     assert plan.run(plan.points[0], 0).data.splits == ("train", "validation")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_key_inside_a_section_that_is_swept_holds_in_whatever_order(planned, order):
+    keys = ["method.r: [4, 16]", "method: [{kind: lora}, {kind: lora, use_dora: true}]"]
+    plan = planned(f"  values: {{{', '.join(keys[::order])}}}\n")
+    methods = [plan.run(point, 0).method for point in plan.points]
+    assert [method.r for method in methods] == [point["method.r"] for point in plan.points]
+    assert {method.use_dora for method in methods} == {False, True}
+
+
+def test_a_trial_on_swept_data_never_sees_a_test_row(planned):
+    plan = planned("  values: {data: [{name: cola, splits: [train, test]}, {name: cola}]}\n")
+    for point in plan.points:
+        assert plan.run(point, 0).data.splits == ("train", "validation")
+
+
 def test_random_points_are_the_same_every_time_and_within_their_bounds(planned):
     section = (
         "  kind: random\n  trials: 20\n  values:\n"
@@ -75,6 +90,7 @@ TEN = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
         ),
         ("  values: {name: [a, b]}\n", "CFG-SWEEP", "name cannot be swept"),
         ("  values: {seed: [0, 1]}\n", "CFG-SWEEP", "seeds are no setting to choose"),
+        ("  values: {data.splits: [[train, test]]}\n", "CFG-SWEEP", "take data.splits out"),
         ("  values: {method.r: [2]}\n  seeds: [1, 1]\n", "CFG-SWEEP", "a seed is there twice"),
         ("  values: {method.rank: [1]}\n", "CFG-UNKNOWN", "unknown key `rank`"),
         ("  values: {method.r: [2, 0]}\n", "CFG-RANGE", "point r=0: override: method.r"),

@@ -69,8 +69,10 @@ class Plan:
         Raises:
             ConfigError: the point's settings are no run's.
         """
-        splits = {"data.splits": ["train", "validation"]}
-        return varied(self.recipe, {**splits, "seed": seed, **point})
+        # A section before the keys inside it, in whatever order they are swept: it replaces them.
+        sections_first = dict(sorted(point.items(), key=lambda item: item[0].count(".")))
+        last = {"seed": seed, "data.splits": ["train", "validation"]}
+        return varied(self.recipe, {**sections_first, **last})
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -177,6 +179,11 @@ def _check_keys(sweep: SweepSection) -> None:
     for key in keys:
         if key.split(".")[0] in _NOT_SWEPT:
             raise _refused(f"{key} cannot be swept", f"take {key} out of the sweep")
+        if key == "data.splits":
+            raise _refused(
+                "every trial trains on the training rows and is compared on the validation rows",
+                "take data.splits out of the sweep",
+            )
         if key == "seed":
             raise _refused("seeds are no setting to choose", "use sweep.seeds, and take seed out")
 
