@@ -115,12 +115,14 @@ def test_a_billion_combinations_are_counted_and_not_made(planned):
         planned(f"  values: {{{values}}}\n")
 
 
-@pytest.mark.parametrize("key", ["method.r", "method.r.x", "seed"])
-def test_what_is_swept_cannot_be_set(sweep_recipe, key):
+@pytest.mark.parametrize(
+    "override", ["method.r=4", "method.r.x=4", "seed=4", "method={kind: lora, r: 64}"]
+)
+def test_what_is_swept_cannot_be_set(sweep_recipe, override):
     recipe = load_recipe(sweep_recipe("  values: {method.r: [2]}\n  seeds: [1]\n", "set"))
     with pytest.raises(ConfigError, match="is both swept and set"):
-        check_overrides(recipe, [f"{key}=4"])
-    check_overrides(recipe, ["method.lora_alpha=4", "training.epochs=1"])
+        check_overrides(recipe, [override])
+    check_overrides(recipe, ["method={lora_alpha: 4}", "training.epochs=1"])
 
 
 def test_a_recipe_without_a_sweep_is_refused(film_recipe):

@@ -14,7 +14,9 @@ from typing import Any, assert_never
 from loratory.errors import ConfigError
 from loratory.experiments.draws import Space, drawn_point
 from loratory.recipe.load import varied
+from loratory.recipe.overrides import apply_overrides
 from loratory.recipe.schema import Recipe
+from loratory.recipe.settings import Settings
 from loratory.recipe.sweep import (
     GridSweep,
     PointsSweep,
@@ -117,16 +119,27 @@ def check_overrides(recipe: Recipe, overrides: Sequence[str] | Mapping[str, Any]
     if recipe.sweep is None:
         return
     given = [text.partition("=")[0].strip() for text in overrides]
+    settings = Settings({}, {})
+    apply_overrides(settings, overrides)
     swept = {*_keys(recipe.sweep)} | ({"seed"} if recipe.sweep.seeds is not None else set())
     for key in given:
         for other in swept:
-            if key == other or key.startswith(f"{other}."):
+            within = key == other or key.startswith(f"{other}.")
+            if within or (other.startswith(f"{key}.") and _holds(settings.values, other)):
                 raise ConfigError(
                     "CFG-SWEEP",
-                    f"{key} is both swept and set",
+                    f"{other if other.startswith(key) else key} is both swept and set",
                     at=f"command line: {key}",
                     fix=f"leave {key} out, or take {other} out of the sweep",
                 )
+
+
+def _holds(values: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _points(recipe: Recipe, sweep: SweepSection) -> tuple[Point, ...] | None:
