@@ -88,6 +88,11 @@ TEN = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
             "CFG-SWEEP",
             "the sweep has 10,000 trials, limit 1,000",
         ),
+        (
+            "  kind: random\n  trials: 3\n  values: {training.learning_rate: [.nan, 0.1]}\n",
+            "CFG-SWEEP",
+            "one of the values is not finite",
+        ),
         ("  values: {name: [a, b]}\n", "CFG-SWEEP", "name cannot be swept"),
         ("  values: {seed: [0, 1]}\n", "CFG-SWEEP", "seeds are no setting to choose"),
         ("  values: {data.splits: [[train, test]]}\n", "CFG-SWEEP", "take data.splits out"),

@@ -65,6 +65,10 @@ class Plan:
         """Return the number of the point and the seed of a trial."""
         return number % self.count, self.seeds[number // self.count]
 
+    def first(self) -> Recipe:
+        """Return the recipe of the first trial, as far as it is known before there are results."""
+        return self.run({} if self.points is None else self.points[0], self.seeds[0])
+
     def run(self, point: Mapping[str, Any], seed: int) -> Recipe:
         """Return the recipe of one trial; test rows are left for the end of it all.
 
@@ -209,7 +213,15 @@ def _check_values(sweep: SweepSection) -> None:
                     f"the list of values of {key} is empty", "name at least one", f"values.{key}"
                 )
             if isinstance(values, tuple):
+                _refuse_no_numbers(values, f"values.{key}")
                 _refuse_repeats([{key: value} for value in values], f"values.{key}")
+
+
+def _refuse_no_numbers(values: Sequence[Any], where: str) -> None:
+    try:
+        json.dumps(values, allow_nan=False)
+    except ValueError:
+        raise _refused("one of the values is not finite", "write a number that is", where) from None
 
 
 def _refuse_repeats(points: Sequence[Point], where: str) -> None:
