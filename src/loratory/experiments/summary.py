@@ -125,7 +125,7 @@ def sweep_result(sweep: Sweep) -> dict[str, Any]:
         "trials": [_trial(row) for row in rows],
         "best": None if best is None else best.to_json(),
         "table": [point.to_json() for point in points],
-        "notes": [*notes, *_states(rows)],
+        "notes": [*notes, *_states(rows), *_prune_in_vain(sweep)],
     }
 
 
@@ -240,6 +240,18 @@ def _trial(row: TrialRow) -> dict[str, Any]:
         "problem": row.problem,
         "costs": dict(row.costs),
     }
+
+
+def _prune_in_vain(sweep: Sweep) -> list[str]:
+    """Say so where no run is looked at again after the first time that it could be given up."""
+    prune = sweep.plan.sweep.prune
+    looks = max((len(trial.intermediate_values) for trial in sweep.study.trials()), default=0)
+    if prune is None or not looks or looks > prune.min_resource:
+        return []
+    return [
+        f"nothing could be given up: no run has more than {looks} evaluation(s), and prune begins "
+        f"after {prune.min_resource}; set training.evaluate_every to fewer steps"
+    ]
 
 
 def _states(rows: Sequence[TrialRow]) -> list[str]:
