@@ -20,6 +20,7 @@ from benchmarks.equal_footing import tables
 from benchmarks.film_reviews_page import section as film_reviews
 from benchmarks.int8_accuracy import section as int8_section
 from benchmarks.keep import KEPT
+from benchmarks.made_by import made_by
 from benchmarks.prompting_table import section as prompting_section
 from benchmarks.published import PUBLISHED
 from benchmarks.searches import section as searches_section
@@ -51,6 +52,11 @@ from 0 to 100 and perplexity from 1 upwards; all other metrics are shares of 1. 
 which the best checkpoint was chosen as well. Baselines are scored on the same rows as the run.
 Seconds are those of training; tokens are real ones. Published figures are others', from their own
 rows, bases and settings: the phrase says what differs.
+
+Beneath each pair of tables stands how each row was made: a recipe that comes with Loratory, and
+what was changed of it. Seed, device, threads and micro-batches are left out. FOLDER held the
+authors' files without the test rows; of SQuAD, both splits are of the development set, parted by
+article (34 and 7 in v1.1, 21 and 7 in v2.0).
 """
 _EQUAL = """\
 Every method with the same rows, steps, batches and seeds, by
@@ -65,9 +71,10 @@ Several runs went side by side on the GPU, and other work beside them on the pro
 seconds compare with nothing.
 """
 _SWEPT = """\
-Each by `loratory sweep sweeps/NAME` from [recipes/sweeps](../recipes/sweeps), and kept by
-`python -m benchmarks.sweeps SWEEP`. The best checkpoint is that of the validation rows that it is
-scored on, the last one was not chosen. Points with a letter in common cannot be told apart.
+Each by `loratory sweep sweeps/NAME` from [recipes/sweeps](../recipes/sweeps), with fewer rows or
+other changes as said beneath its name, and kept by `python -m benchmarks.sweeps SWEEP`. The best
+checkpoint is that of the validation rows that it is scored on, the last one was not chosen. Points
+with a letter in common cannot be told apart.
 """
 _LADDER = """\
 From the base down to int4, by `python -m benchmarks.ladder`: differences are paired, to the run in
@@ -155,7 +162,7 @@ def read_runs(folder: Path = KEPT) -> list[KeptRun]:
 
 
 def page(runs: Sequence[KeptRun]) -> str:
-    """Return the page: for each task a table of scores and one of costs."""
+    """Return the page: for each task a table of scores, one of costs, and how each row was made."""
     parts = [_INTRODUCTION]
     for task in SHOWN:
         groups: defaultdict[str, list[KeptRun]] = defaultdict(list)
@@ -167,6 +174,8 @@ def page(runs: Sequence[KeptRun]) -> str:
             parts.append(f"## {task}\n\nWhat it does: [{task}](tasks/{task}.md).\n")
             parts.append(_table(_SCORES, [row for group in seeds for row in _scores(group)]))
             parts.append(_table(_COSTS, map(_costs, seeds)))
+            made = (f"- {first.name}: by {made_by(first.recipe)}\n" for first, *_ in seeds)
+            parts.append("".join(made))
     tabled = {
         f"## Methods on equal terms\n\n{_EQUAL}": tables(),
         f"## Sweeps\n\n{_SWEPT}": sweep_tables(),

@@ -1,7 +1,7 @@
 """`python -m benchmarks.sweeps SWEEP…`: keeps what finished sweeps found in docs/runs/sweeps.
 
-One JSON file a sweep, named after its recipe, and its two pictures beside it. `python -m
-benchmarks.results` makes tables of them.
+One JSON file a sweep, named after its recipe, with that recipe, and its two pictures beside it.
+`python -m benchmarks.results` makes tables of them.
 """
 
 import argparse
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.keep import KEPT, run_summary, without_paths
+from benchmarks.made_by import made_by
 from loratory.errors import RunError
 from loratory.experiments.curves import GRADIENT, LOSS
 from loratory.experiments.sweep_folder import SweepFolder
+from loratory.recipe.load import load_recipe
 from loratory.recipe.sweep import shown
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json, write_json
@@ -47,7 +49,12 @@ def keep_sweep(sweep: Path, *, kept: Path = FOLDER) -> Path:
     del result["dir"]
     kept.mkdir(parents=True, exist_ok=True)
     target = kept / f"{result['name']}.json"
-    what = {"environment": summary["environment"], "facts": facts, "result": result}
+    what = {
+        "recipe": load_recipe(folder.recipe).model_dump(mode="json"),
+        "environment": summary["environment"],
+        "facts": facts,
+        "result": result,
+    }
     write_json(target, without_paths(what))
     for picture in (LOSS, GRADIENT):
         shutil.copyfile(folder.plots / picture, kept / f"{result['name']}-{picture}")
@@ -74,7 +81,7 @@ def tables(folder: Path = FOLDER) -> str:
 
 
 def _what(found: dict[str, Any]) -> str:
-    """Say on which rows, what machine and with which seeds the trials were run."""
+    """Say on which rows, what machine and with which seeds the trials were run, and by what."""
     facts, result, compute = found["facts"], found["result"], found["environment"]["compute"]
     device = found["environment"].get("gpu") or compute["device"]
     seeds = sorted({trial["seed"] for trial in result["trials"]})
@@ -84,8 +91,14 @@ def _what(found: dict[str, Any]) -> str:
         f"{Path(facts['base']).name}, {facts['rows']['train']:,} training rows, {facts['steps']:,} "
         f"steps, {result['metric']} on {facts['rows']['validation']:,} validation rows; seeds "
         f"{', '.join(map(str, seeds))}; {device}, "
-        f"{' and '.join(facts['precisions'])}; trials: {ended}."
+        f"{' and '.join(facts['precisions'])}; trials: {ended}. {_by(found)}"
     )
+
+
+def _by(found: dict[str, Any]) -> str:
+    if "recipe" in found:
+        return f"By {made_by(found['recipe'], 'sweep')}."
+    return "What was changed of the recipe, but for the rows, was not kept."
 
 
 def _rows(result: dict[str, Any]) -> Iterator[list[str]]:

@@ -161,6 +161,23 @@ def test_links_between_pages_lead_somewhere():
     assert not [link for link in links if not (link[0].parent / link[1]).exists()]
 
 
+def anchors(page):
+    """Return what a link can name of a page's headings, by GitHub's rule."""
+    headings = re.findall(r"^#+ +(.+)", without_code(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_into_a_page_lead_to_one_of_its_headings():
+    pages = {path.resolve(): text for path, text in texts() if path.suffix == ".md"}
+    links = [
+        ((path.parent / target).resolve() if target else path, anchor)
+        for path, text in pages.items()
+        for target, anchor in re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", without_code(text))
+    ]
+    assert links
+    assert not [(path, name) for path, name in links if name not in anchors(pages[path])]
+
+
 def code_of(kind):
     """Return each code block of the pages in a language, with the page's name."""
     pages = [(path, text) for path, text in texts() if path.suffix == ".md"]

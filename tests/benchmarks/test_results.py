@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.keep import keep
 from benchmarks.results import KEPT, PAGE, PUBLISHED, SHOWN, page, read_runs
+from loratory.recipe.load import load_recipe
 from loratory.recipe.shipped import shipped_recipes
 
 
@@ -31,7 +32,8 @@ def kept(film_run, tmp_path):
 def rows_of(text, heading):
     """Return the tables' rows that begin with a recipe, as lists of cells, after a heading."""
     section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return [line.strip("| ").split(" | ") for line in section.splitlines() if "films" in line]
+    rows = [line for line in section.splitlines() if line.startswith("|") and "films" in line]
+    return [row.strip("| ").split(" | ") for row in rows]
 
 
 def test_docs_hold_the_page_that_their_summaries_make():
@@ -44,6 +46,16 @@ def test_every_kept_run_is_on_the_page():
     assert runs
     text = page(runs)
     assert all(f"| {run.name} | {run.base} |" in text for run in runs)
+
+
+def test_the_pages_say_which_published_recipes_and_sweeps_have_results():
+    readme = (KEPT.parent.parent / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("[docs/results.md]")[2].partition("\n\n")[0]
+    assert PUBLISHED.keys() & {run.name for run in read_runs()} == set(re.findall("`(.+?)`", told))
+    guide = (KEPT.parent / "sweeps.md").read_text(encoding="utf-8")
+    told = guide.partition("(results.md#sweeps)")[2].partition(";")[0]
+    kept = {path.stem for path in (KEPT / "sweeps").glob("*.json")}
+    assert kept == set(re.findall("`(.+?)`", told))
 
 
 def test_no_summary_holds_a_folder_of_a_machine():
@@ -66,6 +78,14 @@ def test_seeds_share_a_row_with_mean_and_spread(kept):
     ]
     assert correlation[4:6] == ["matthews_correlation", "0.000 ± 0.000"]
     assert {"LoRA r 4, alpha 16", "cpu", "float32"} <= set(costs)
+
+
+def test_the_runs_of_a_row_share_what_was_changed_of_the_recipe(kept):
+    recipe = load_recipe("quickstart", ["data.limit.train=22"]).model_dump(mode="json")
+    kept(recipe=recipe)
+    folder = kept(recipe=recipe | {"seed": 1}, result={"seed": 1})
+    made = re.findall("^- .*", page(read_runs(folder)).split("## Methods")[0], re.MULTILINE)
+    assert made == ["- quickstart: by `loratory train quickstart data.limit.train=22`"]
 
 
 def test_other_settings_or_another_device_are_another_row(kept):

@@ -1,5 +1,6 @@
 """What is kept of a sweep: its table, its pictures, no path, and a page that shows them."""
 
+import json
 import shutil
 
 import pytest
@@ -31,6 +32,21 @@ def test_the_page_shows_every_point_best_first_with_both_pictures(swept, tmp_pat
     for picture in ("validation_loss", "gradient_flow"):
         assert f"(runs/sweeps/ranks-{picture}.png)" in page
         assert (tmp_path / "sweeps" / f"ranks-{picture}.png").stat().st_size > 1000
+
+
+def test_the_page_says_what_was_changed_of_the_recipe(swept, tmp_path):
+    kept = keep_sweep(swept.path, kept=tmp_path / "sweeps")
+    found = json.loads(kept.read_text())
+    assert found["recipe"]["sweep"]["values"] == {"method.r": [2, 4]}
+    assert " By a recipe that does not come with Loratory." in tables(kept.parent)
+    name, changes = "sweeps/rotten_tomatoes_alpha", ["data.limit.train=22", "sweep.seeds=[0]"]
+    found["recipe"] = load_recipe(name, changes).model_dump(mode="json")
+    kept.write_text(json.dumps(found))
+    command = f"`loratory sweep {name} data.limit.train=22 'sweep.seeds=[0]'`"
+    assert f" By {command}." in tables(kept.parent)
+    del found["recipe"]
+    kept.write_text(json.dumps(found))
+    assert " What was changed of the recipe, but for the rows, was not kept." in tables(kept.parent)
 
 
 def test_a_sweep_of_which_nothing_has_finished_is_refused(swept, tmp_path):

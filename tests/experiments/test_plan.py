@@ -36,6 +36,21 @@ def test_a_trial_never_sees_a_test_row(planned):
     assert plan.run(plan.points[0], 0).data.splits == ("train", "validation")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_key_inside_a_section_that_is_swept_holds_in_whatever_order(planned, order):
+    keys = ["method.r: [4, 16]", "method: [{kind: lora}, {kind: lora, use_dora: true}]"]
+    plan = planned(f"  values: {{{', '.join(keys[::order])}}}\n")
+    methods = [plan.run(point, 0).method for point in plan.points]
+    assert [method.r for method in methods] == [point["method.r"] for point in plan.points]
+    assert {method.use_dora for method in methods} == {False, True}
+
+
+def test_a_trial_on_swept_data_never_sees_a_test_row(planned):
+    plan = planned("  values: {data: [{name: cola, splits: [train, test]}, {name: cola}]}\n")
+    for point in plan.points:
+        assert plan.run(point, 0).data.splits == ("train", "validation")
+
+
 def test_random_points_are_the_same_every_time_and_within_their_bounds(planned):
     section = (
         "  kind: random\n  trials: 20\n  values:\n"
@@ -73,8 +88,14 @@ TEN = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
             "CFG-SWEEP",
             "the sweep has 10,000 trials, limit 1,000",
         ),
+        (
+            "  kind: random\n  trials: 3\n  values: {training.learning_rate: [.nan, 0.1]}\n",
+            "CFG-SWEEP",
+            "one of the values is not finite",
+        ),
         ("  values: {name: [a, b]}\n", "CFG-SWEEP", "name cannot be swept"),
         ("  values: {seed: [0, 1]}\n", "CFG-SWEEP", "seeds are no setting to choose"),
+        ("  values: {data.splits: [[train, test]]}\n", "CFG-SWEEP", "take data.splits out"),
         ("  values: {method.r: [2]}\n  seeds: [1, 1]\n", "CFG-SWEEP", "a seed is there twice"),
         ("  values: {method.rank: [1]}\n", "CFG-UNKNOWN", "unknown key `rank`"),
         ("  values: {method.r: [2, 0]}\n", "CFG-RANGE", "point r=0: override: method.r"),
@@ -99,12 +120,14 @@ def test_a_billion_combinations_are_counted_and_not_made(planned):
         planned(f"  values: {{{values}}}\n")
 
 
-@pytest.mark.parametrize("key", ["method.r", "method.r.x", "seed"])
-def test_what_is_swept_cannot_be_set(sweep_recipe, key):
+@pytest.mark.parametrize(
+    "override", ["method.r=4", "method.r.x=4", "seed=4", "method={kind: lora, r: 64}"]
+)
+def test_what_is_swept_cannot_be_set(sweep_recipe, override):
     recipe = load_recipe(sweep_recipe("  values: {method.r: [2]}\n  seeds: [1]\n", "set"))
     with pytest.raises(ConfigError, match="is both swept and set"):
-        check_overrides(recipe, [f"{key}=4"])
-    check_overrides(recipe, ["method.lora_alpha=4", "training.epochs=1"])
+        check_overrides(recipe, [override])
+    check_overrides(recipe, ["method={lora_alpha: 4}", "training.epochs=1"])
 
 
 def test_a_recipe_without_a_sweep_is_refused(film_recipe):

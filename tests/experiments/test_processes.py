@@ -85,6 +85,12 @@ def test_a_worker_that_is_killed_is_told_by_its_exit_code(ended):
     assert ended(killed, stop_asked=True) is None, "whoever asked it to stop knows why it ended"
 
 
+def test_a_terminals_signal_does_not_reach_a_worker(ended):
+    """Who begins a session is its leader."""
+    leads = ended("import os; os._exit(7 if os.getsid(0) == os.getpid() else 8)")
+    assert "exit code 7" in leads["headline"]
+
+
 def test_what_a_library_prints_is_not_what_a_worker_says(ended):
     """More than a pipe holds."""
     assert ended("print('{' * 10**6)")["code"] == "RUN-FOLDER"

@@ -12,7 +12,7 @@ from loratory import pipeline
 from loratory.errors import ConfigError, RunError
 from loratory.experiments.candidates import EPOCHS, RATE, methods, more_epochs, other_rates
 from loratory.experiments.conclusion import SEEDS, Round, _of_finalists, finalists
-from loratory.experiments.search import Search, resume, search
+from loratory.experiments.search import Search, _rounds, resume, search
 from loratory.experiments.search_folder import Begun, Progress, SearchFolder
 from loratory.experiments.sweep import SweepRun
 from loratory.experiments.worker import silent
@@ -261,3 +261,21 @@ def test_three_times_the_epochs_take_three_times_as_long(recipe, tmp_path):
         trial["costs"] = {"seconds": 10.0, "wall_seconds": 12.0}
     state.rounds.append(done)
     assert state._expected({"method": {"kind": "head"}, EPOCHS: 6}, 100) == pytest.approx(32.0)
+
+
+def test_a_run_whose_whole_time_was_never_told_took_its_training(recipe, tmp_path):
+    state = under_way(varied(recipe, {EPOCHS: 2}), tmp_path)
+    state.rounds.append(held("rates", 100, [("a", 0.5)], tmp_path))
+    (trial,) = state.rounds[0].run.result["trials"]
+    trial["settings"] = {"method": {"kind": "head"}}
+    for whole in (None, 4.0):
+        trial["costs"] = {"seconds": 10.0, "wall_seconds": whole}
+        assert state._expected(trial["settings"], 100) == 10.0
+
+
+def test_further_seeds_are_seeds(recipe, tmp_path):
+    state, seeds = under_way(varied(recipe, {"seed": 2**32 - 1}), tmp_path), []
+    state.run = lambda *given: seeds.extend(given[-1])
+    _rounds(state, 100)
+    assert all(seed < 2**32 for seed in seeds)
+    assert len({*seeds}) == 3

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from loratory.errors import ResourceError, RunError
 from loratory.experiments.draws import Space, proposed_point
-from loratory.experiments.study import Planned, Study, listed_space, planned_of
+from loratory.experiments.study import Planned, Study, is_over, listed_space, planned_of
 from loratory.recipe.sweep import HalvingPrune, HyperbandPrune, Range
 
 SPACE = listed_space([{"method.r": 2}, {"method.r": 4}, {"method": {"kind": "full"}}])
@@ -104,6 +104,36 @@ def test_a_torn_last_line_is_taken_away_and_any_other_damage_is_refused(tmp_path
     with pytest.raises(RunError, match=r"journal\.log:2") as refused:
         Study(journal, lower_is_better=False, prune=None)
     assert refused.value.code == "RUN-LOG"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"op_code": 4, "worker_id": "w"}',
+        b'{"op_code": 4, "worker_id": "w", "study_id": 0, "datetime_start": null}',
+        b'{"op_code": 6, "worker_id": "w", "trial_id": 0, "state": 99, "values": null}',
+        b'{"op_code": 8, "worker_id": "w", "trial_id": 0}',
+        b'{"op_code": 77, "worker_id": "w"}',
+        b"[]",
+    ],
+)
+def test_a_line_that_lacks_its_fields_is_refused_with_its_number(tmp_path, line):
+    journal = tmp_path / "journal.log"
+    begun(Study(journal, lower_is_better=False, prune=None), 2)
+    lines = journal.read_bytes().splitlines()
+    journal.write_bytes(b"\n".join([*lines[:2], line, *lines[2:]]) + b"\n")
+    with pytest.raises(RunError, match=r"journal\.log:3") as refused:
+        Study(journal, lower_is_better=False, prune=None)
+    assert refused.value.code == "RUN-LOG"
+
+
+def test_a_trial_that_is_set_aside_is_over_until_it_is_taken_up(tmp_path):
+    study = Study(tmp_path / "journal.log", lower_is_better=False, prune=None)
+    begun(study, 1)
+    study.set_aside(0, 1.0)
+    assert [is_over(trial) for trial in study.trials()] == [True]
+    study.take_up(0)
+    assert [is_over(trial) for trial in study.trials()] == [False]
 
 
 def test_a_line_that_another_writer_left_torn_is_taken_away_before_the_next_is_added(tmp_path):

@@ -27,8 +27,8 @@ class Swept:
 def table(make_run, tmp_path):
     """Return the function that ranks trials: (place, seed, accuracy, further settings)."""
 
-    def ranked(trials):
-        rows = []
+    def ranked(trials, *others):
+        rows = [*others]
         for number, (place, seed, accuracy, more) in enumerate(trials):
             run = make_run(f"trial-{number:03}", accuracy, seed=seed, splits=("validation",))
             recipe = run / "recipe.yaml"
@@ -58,6 +58,38 @@ def test_points_that_were_drawn_twice_keep_their_own_runs(table):
     points, _ = table([(0, 0, 0.9, ""), (1, 0, 0.9, ""), (0, 1, 0.8, ""), (1, 1, 0.8, "")])
     assert [point.group for point in points] == ["a", "a"]
     assert all(low < p.value < high for p in points for low, high in [p.interval])
+
+
+def other(place, seed, state, value=None):
+    planned = Planned(100 + place, {"place": place}, seed, f"other-{place}-{seed}")
+    return TrialRow(planned, place, state, value, value, None, {})
+
+
+def test_the_best_is_the_best_on_the_seeds_that_all_points_have(table):
+    """Of three points with two seeds, four trials are done."""
+    done = [(0, 0, 0.6, ""), (1, 0, 0.9, ""), (2, 0, 0.7, ""), (0, 1, 0.6, "")]
+    points, notes = table(done, other(1, 1, "waiting"), other(2, 1, "unfinished", 0.1))
+    assert [point.settings["place"] for point in points] == [1, 2, 0]
+    assert [point.group for point in points] == [None, None, None]
+    assert notes == [
+        "points lack seeds that others have; they are ranked by the mean on seeds that all of "
+        "them have: 0"
+    ]
+
+
+def test_letters_belong_to_points_with_every_seed_wherever_they_stand(table):
+    done = [(p, s, 0.9 - 0.1 * p, f", batch_size: {p + 1}") for s in (0, 1) for p in (1, 2)]
+    points, _ = table([(0, 0, 0.9, ""), *done], other(0, 1, "waiting"))
+    assert [point.settings["place"] for point in points] == [0, 1, 2]
+    assert [bool(point.group) for point in points] == [False, True, True]
+
+
+def test_a_point_that_was_given_up_with_a_seed_is_behind_those_that_were_not(table):
+    points, notes = table(
+        [(0, 0, 0.9, ""), (1, 0, 0.6, ""), (1, 1, 0.6, "")], other(0, 1, "pruned", 0.99)
+    )
+    assert [point.settings["place"] for point in points] == [1, 0]
+    assert not notes
 
 
 def test_points_beyond_the_most_that_are_compared_have_intervals_and_a_note(table, monkeypatch):

@@ -1,13 +1,15 @@
 """A whole sweep: its trials are ordinary runs, and it goes on from wherever it was left."""
 
 import json
+import os
 import shutil
+import signal
 
 import pytest
 
 from loratory import pipeline
-from loratory.errors import ConfigError, DataError, ResourceError, RunError
-from loratory.experiments.study import planned_of
+from loratory.errors import ConfigError, DataError, ResourceError, RunError, RunInterruptedError
+from loratory.experiments.study import Study, planned_of
 from loratory.experiments.sweep import Effort, resume, sweep
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Sweep
@@ -147,6 +149,41 @@ def test_too_little_memory_for_one_point_is_that_points_and_a_full_disk_is_the_s
     refuse("RES-MEM")
     trials = resume(tmp_path / "sweep").result["trials"]
     assert [trial["state"] for trial in trials] == ["failed", "failed"]
+
+
+def test_a_missing_file_ends_the_sweep_if_it_is_everyones_and_else_its_point_is_tried_again(
+    sweep_recipe, films, tmp_path, monkeypatch
+):
+    """Paths are those of the folder that the sweep was begun in."""
+    monkeypatch.chdir(tmp_path)
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    shutil.copy(films / "train.csv", first)
+    values = "  values: {data.train: [first.csv, second.csv]}\n"
+    begun = sweep(load_recipe(sweep_recipe(values, "missing")), out=tmp_path / "sweep").result
+    assert [trial["state"] for trial in begun["trials"]] == ["finished", "failed"]
+    assert "DATA-FILE" in begun["trials"][1]["problem"]
+    monkeypatch.chdir(tmp_path.parent)
+    first.rename(second)
+    with pytest.raises(DataError, match=r"DATA-FILE.+first\.csv"):
+        resume(tmp_path / "sweep")
+    shutil.copy(second, first)
+    trials = resume(tmp_path / "sweep").result["trials"]
+    assert [trial["state"] for trial in trials] == ["finished", "finished"]
+
+
+def test_a_signal_as_a_trial_is_given_up_ends_the_sweep_once_that_is_told(
+    pair, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Study, "report", lambda *_: True)
+
+    def interrupt(event, /, **_):
+        if event == "evaluation":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(RunInterruptedError, match="--resume"):
+        sweep(pair, out=tmp_path / "sweep", say=interrupt)
+    result = json.loads((tmp_path / "sweep" / "result.json").read_text())
+    assert [trial["state"] for trial in result["trials"]] == ["pruned", "waiting"]
 
 
 def test_what_is_wrong_for_every_trial_is_found_before_a_folder_is_made(pair, tmp_path):

@@ -9,7 +9,7 @@ from loratory.methods.full import Full
 from loratory.methods.trained import trained_parameters
 from loratory.methods.transformers_folder import load_model, save_model
 from loratory.models.load import load_base
-from loratory.models.make import lasting, make_base, outline, tokenizer_for
+from loratory.models.make import make_base, outline, tokenizer_for
 from loratory.models.reading import of_texts
 from loratory.recipe.schema import FullMethod, RecurrentBase
 
@@ -110,11 +110,3 @@ def test_an_embedding_of_another_width_is_refused(section):
             7,
             "16",
         )
-
-
-def test_paths_hold_from_anywhere(section, gpt2_folder, monkeypatch):
-    monkeypatch.chdir(gpt2_folder.parent)
-    relative = section(tokenizer=gpt2_folder.name)
-    assert lasting(relative).tokenizer == str(gpt2_folder)
-    assert lasting(gpt2_folder.name) == str(gpt2_folder)
-    assert lasting("gpt2-large") == "gpt2-large"

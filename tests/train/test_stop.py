@@ -28,6 +28,14 @@ def test_the_second_signal_stops_at_once(first, second):
             os.kill(os.getpid(), second)
 
 
+def test_a_block_within_another_is_told_of_the_same_signals():
+    with stop_signals() as outer:
+        with stop_signals(lambda: False) as inner:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert inner()
+        assert outer()
+
+
 def test_afterwards_signals_mean_what_they_meant():
     before = [signal.getsignal(number) for number in SIGNALS]
     with pytest.raises(ZeroDivisionError), stop_signals():

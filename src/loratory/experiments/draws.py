@@ -18,13 +18,11 @@ from optuna.distributions import (
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
-from loratory.recipe.streams import stream_seed
+from loratory.recipe.streams import SEED_COUNT, stream_seed
 from loratory.recipe.sweep import Range
 
 Direction = Literal["minimize", "maximize"]
 Param = bool | int | float | str | None
-
-_SEEDS = 2**32
 
 # Optuna announces every study and trial on its own; the sweep has its own words for them.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -58,7 +56,7 @@ class Space:
 
 def drawn_point(space: Space, seed: int, number: int) -> dict[str, Any]:
     """Return point `number` (from 0) of a random search."""
-    sampler = RandomSampler(seed=stream_seed(seed, "sweep", number) % _SEEDS)
+    sampler = RandomSampler(seed=stream_seed(seed, "sweep", number) % SEED_COUNT)
     study = optuna.create_study(sampler=sampler)
     return space.point(study.ask(space.distributions).params)
 
@@ -71,7 +69,7 @@ def proposed_point(
     A trial that failed is none of the known ones, but has had a number: what is proposed after it
     is another point. Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization".
     """
-    sampler = TPESampler(seed=stream_seed(seed, "sweep", number) % _SEEDS)
+    sampler = TPESampler(seed=stream_seed(seed, "sweep", number) % SEED_COUNT)
     study = optuna.create_study(sampler=sampler, direction=direction)
     study.add_trials(known)
     return space.point(study.ask(space.distributions).params)

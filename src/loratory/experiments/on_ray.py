@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loratory.errors import ConfigError, LoratoryError
-from loratory.experiments.processes import crashed, failure, follow, raise_first, stopped
-from loratory.experiments.worker import Limits, Say, Sweep, silent, work
+from loratory.experiments.processes import crashed, failure, follow, raise_first
+from loratory.experiments.worker import Limits, Say, Sweep, silent, stopped, work
 from loratory.train.stop import stop_signals
 
 # Ray counts in these parts of a GPU, and rounds: the shares of one must not add up to more.

@@ -14,7 +14,9 @@ from typing import Any, assert_never
 from loratory.errors import ConfigError
 from loratory.experiments.draws import Space, drawn_point
 from loratory.recipe.load import varied
+from loratory.recipe.overrides import apply_overrides
 from loratory.recipe.schema import Recipe
+from loratory.recipe.settings import Settings
 from loratory.recipe.sweep import (
     GridSweep,
     PointsSweep,
@@ -63,14 +65,20 @@ class Plan:
         """Return the number of the point and the seed of a trial."""
         return number % self.count, self.seeds[number // self.count]
 
+    def first(self) -> Recipe:
+        """Return the recipe of the first trial, as far as it is known before there are results."""
+        return self.run({} if self.points is None else self.points[0], self.seeds[0])
+
     def run(self, point: Mapping[str, Any], seed: int) -> Recipe:
         """Return the recipe of one trial; test rows are left for the end of it all.
 
         Raises:
             ConfigError: the point's settings are no run's.
         """
-        splits = {"data.splits": ["train", "validation"]}
-        return varied(self.recipe, {**splits, "seed": seed, **point})
+        # A section before the keys inside it, in whatever order they are swept: it replaces them.
+        sections_first = dict(sorted(point.items(), key=lambda item: item[0].count(".")))
+        last = {"seed": seed, "data.splits": ["train", "validation"]}
+        return varied(self.recipe, {**sections_first, **last})
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -115,16 +123,27 @@ def check_overrides(recipe: Recipe, overrides: Sequence[str] | Mapping[str, Any]
     if recipe.sweep is None:
         return
     given = [text.partition("=")[0].strip() for text in overrides]
+    settings = Settings({}, {})
+    apply_overrides(settings, overrides)
     swept = {*_keys(recipe.sweep)} | ({"seed"} if recipe.sweep.seeds is not None else set())
     for key in given:
         for other in swept:
-            if key == other or key.startswith(f"{other}."):
+            within = key == other or key.startswith(f"{other}.")
+            if within or (other.startswith(f"{key}.") and _holds(settings.values, other)):
                 raise ConfigError(
                     "CFG-SWEEP",
-                    f"{key} is both swept and set",
+                    f"{other if other.startswith(key) else key} is both swept and set",
                     at=f"command line: {key}",
                     fix=f"leave {key} out, or take {other} out of the sweep",
                 )
+
+
+def _holds(values: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _points(recipe: Recipe, sweep: SweepSection) -> tuple[Point, ...] | None:
@@ -177,6 +196,11 @@ def _check_keys(sweep: SweepSection) -> None:
     for key in keys:
         if key.split(".")[0] in _NOT_SWEPT:
             raise _refused(f"{key} cannot be swept", f"take {key} out of the sweep")
+        if key == "data.splits":
+            raise _refused(
+                "every trial trains on the training rows and is compared on the validation rows",
+                "take data.splits out of the sweep",
+            )
         if key == "seed":
             raise _refused("seeds are no setting to choose", "use sweep.seeds, and take seed out")
 
@@ -189,7 +213,15 @@ def _check_values(sweep: SweepSection) -> None:
                     f"the list of values of {key} is empty", "name at least one", f"values.{key}"
                 )
             if isinstance(values, tuple):
+                _refuse_no_numbers(values, f"values.{key}")
                 _refuse_repeats([{key: value} for value in values], f"values.{key}")
+
+
+def _refuse_no_numbers(values: Sequence[Any], where: str) -> None:
+    try:
+        json.dumps(values, allow_nan=False)
+    except ValueError:
+        raise _refused("one of the values is not finite", "write a number that is", where) from None
 
 
 def _refuse_repeats(points: Sequence[Point], where: str) -> None:

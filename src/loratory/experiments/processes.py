@@ -3,8 +3,9 @@
     python -m loratory.experiments.processes '[FOLDER, LIMITS, DESCRIPTOR]'
 
 A worker's standard input says whether the sweep is still wanted: it stops, and saves, when the
-other end is closed, also by the death of whoever held it. The error that it ends with it writes to
-the descriptor of an open file; what libraries print is none of that.
+other end is closed, also by the death of whoever held it. A terminal's Ctrl-C does not reach it: it
+has a session of its own. The error that it ends with it writes to the descriptor of an open file;
+what libraries print is none of that.
 """
 
 import json
@@ -21,8 +22,8 @@ from tempfile import TemporaryFile
 from typing import IO, Any, NamedTuple
 
 from loratory.errors import LoratoryError, RunError, RunInterruptedError
-from loratory.experiments.study import planned_of
-from loratory.experiments.worker import Limits, Say, Sweep, silent, work
+from loratory.experiments.study import is_over, planned_of
+from loratory.experiments.worker import Limits, Say, Sweep, silent, stopped, work
 from loratory.train.stop import stop_signals
 
 _LOOK = 0.2  # seconds between looks at the journal
@@ -76,13 +77,14 @@ def _begun(folder: Path, limits: Limits, stack: ExitStack) -> _Worker:
         stdin=subprocess.PIPE,
         stdout=2,  # what a library prints belongs on the screen, and not into what the sweep says
         pass_fds=[told.fileno()],
+        start_new_session=True,
     )
     return _Worker(stack.enter_context(process), told)
 
 
 def follow(sweep: Sweep, say: Say, going_on: Callable[[], bool]) -> None:
     """Tell of the trials that others begin and end, for as long as they go on."""
-    begun = {trial.number for trial in sweep.study.trials() if trial.state.is_finished()}
+    begun = {trial.number for trial in sweep.study.trials() if is_over(trial)}
     ended = set(begun)
     while True:
         last = not going_on()
@@ -91,7 +93,7 @@ def follow(sweep: Sweep, say: Say, going_on: Callable[[], bool]) -> None:
             if trial.number not in begun:
                 begun.add(trial.number)
                 say("trial_begins", **planned._asdict())
-            if trial.state.is_finished() and trial.number not in ended:
+            if is_over(trial) and trial.number not in ended:
                 ended.add(trial.number)
                 outcome = sweep.trial(planned).outcome()
                 seconds = trial.user_attrs["seconds"]
@@ -99,11 +101,6 @@ def follow(sweep: Sweep, say: Say, going_on: Callable[[], bool]) -> None:
         if last:
             return
         time.sleep(_LOOK)
-
-
-def stopped() -> RunInterruptedError:
-    """Return the end of a sweep that was asked to stop."""
-    return RunInterruptedError("RUN-STOPPED", "stopped as asked", fix="go on with --resume")
 
 
 def crashed(how: str) -> dict[str, Any]:

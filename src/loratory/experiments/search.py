@@ -18,13 +18,15 @@ from loratory.errors import ConfigError, RunInterruptedError
 from loratory.experiments.candidates import EPOCHS, Point, methods, more_epochs, other_rates
 from loratory.experiments.conclusion import SEEDS, Round, concluded
 from loratory.experiments.search_folder import Begun, Progress, SearchFolder
-from loratory.experiments.sweep import Effort, SweepRun, absolute_paths, sweep
+from loratory.experiments.sweep import Effort, SweepRun, sweep
 from loratory.experiments.sweep import resume as resume_sweep
 from loratory.experiments.worker import Say, silent
 from loratory.inference.materials import KeptMaterials, Materials
 from loratory.metrics.baselines import Baseline
+from loratory.recipe.lasting import lasting
 from loratory.recipe.load import dump_written, varied
 from loratory.recipe.schema import Recipe
+from loratory.recipe.streams import SEED_COUNT
 from loratory.recipe.sweep import PointsSweep
 from loratory.runs.atomic import write_file
 from loratory.runs.json_files import read_json, write_json
@@ -146,7 +148,9 @@ class Search:
                     epochs = self.recipe.training.epochs
                     longer = point.get(EPOCHS, epochs) / known.get(EPOCHS, epochs)
                     ratio = rows / held.rows * longer
-                    fixed = costs["wall_seconds"] - costs["seconds"]
+                    # Its worker may have been killed before it told how long it took in all.
+                    whole = costs["wall_seconds"] or costs["seconds"]
+                    fixed = max(0.0, whole - costs["seconds"])
                     return float(fixed + costs["seconds"] * ratio)
         return 0.0
 
@@ -163,7 +167,7 @@ def search(recipe: Recipe, budget: float, *, out: Path | None = None, say: Say =
         RunInterruptedError: a signal asked to stop; everything is saved.
     """
     began = time.monotonic()
-    recipe = varied(recipe, absolute_paths(recipe))
+    recipe = lasting(recipe)
     known = _known(recipe, say)
     folder = SearchFolder.create(recipe, out=out)
     with owned(folder.path):
@@ -234,7 +238,7 @@ def _rounds(state: Search, rows: int) -> None:
     best = state.best(max(_FINALISTS, len(tried) // 4))
     state.run("rates", other_rates(best), half, [seed])
     state.run("epochs", more_epochs(state.best(_FINALISTS), epochs), rows, [seed])
-    further = [seed + more for more in range(1, _SEEDS)]
+    further = [(seed + more) % SEED_COUNT for more in range(1, _SEEDS)]
     state.run(SEEDS, state.best(_FINALISTS), rows, further)
 
 

@@ -7,14 +7,18 @@ loses nothing. Every line is added whole, under a lock that dies with its holder
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, assert_never
 
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.storages import InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import (
+    BaseJournalBackend,
+    JournalFileBackend,
+    JournalFileOpenLock,
+)
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from loratory.errors import RunError
@@ -24,6 +28,11 @@ from loratory.runs.atomic import disk_errors
 from loratory.runs.json_files import parse_json
 
 _STUDY = "sweep"
+# What a trial is told by, beside what Optuna keeps of it.
+_TOLD = {"settings", "seed", "run"}
+_BEGINS = 4  # op_code of the lines in which it does so
+# Optuna changes no trial that has ended: one that may be done again only has this note.
+_SET_ASIDE = "set_aside"
 
 
 class Planned(NamedTuple):
@@ -100,10 +109,33 @@ class Study:
         """Say what a trial came to, unless it is said already."""
         if self.trials()[number].state.is_finished():
             return
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-        self._storage.set_trial_user_attr(trial_id, "seconds", seconds)
+        trial_id = self._note(number, "seconds", seconds)
         values = None if value is None else [value]
         self._storage.set_trial_state_values(trial_id, state, values)
+
+    def set_aside(self, number: int, seconds: float) -> None:
+        """Say that a trial failed of what may be otherwise another time."""
+        self._note(number, "seconds", seconds)
+        self._note(number, _SET_ASIDE, value=True)
+
+    def take_up(self, number: int) -> None:
+        """Let a trial be done that was set aside."""
+        self._note(number, _SET_ASIDE, value=False)
+
+    def _note(self, number: int, key: str, value: float) -> int:
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        self._storage.set_trial_user_attr(trial_id, key, value)
+        return trial_id
+
+
+def is_over(trial: FrozenTrial) -> bool:
+    """Tell whether nobody is to go on with a trial, until it is taken up if it was set aside."""
+    return trial.state.is_finished() or is_set_aside(trial)
+
+
+def is_set_aside(trial: FrozenTrial) -> bool:
+    """Tell whether a trial failed, and may be taken up."""
+    return bool(trial.user_attrs.get(_SET_ASIDE))
 
 
 def planned_of(trial: FrozenTrial) -> Planned:
@@ -218,16 +250,34 @@ class _Journal(JournalFileBackend):
                 lines = self._path.read_bytes().splitlines()
             finally:
                 self._file_lock.release()
-        for number, line in enumerate(lines, start=1):
-            try:
-                is_entry = "op_code" in parse_json(line)
-            except (ValueError, TypeError):
-                is_entry = False
-            if not is_entry:
-                raise RunError(
-                    "RUN-LOG",
-                    "the line is none of Optuna's journal",
-                    at=f"{self._path}:{number}",
-                    fix="restore the journal from a copy; or remove it, and it is made anew from "
-                    "the run folders, but for what kind: tpe has proposed",
-                )
+        replayed = _Replayed(lines)
+        try:
+            JournalStorage(replayed)
+        except (ValueError, TypeError, LookupError, AttributeError, AssertionError):
+            raise RunError(
+                "RUN-LOG",
+                "the line is none of this sweep's journal",
+                at=f"{self._path}:{replayed.read}",
+                fix="restore the journal from a copy; or remove it, and it is made anew from the "
+                "run folders, but for what kind: tpe has proposed",
+            ) from None
+
+
+class _Replayed(BaseJournalBackend):
+    """Lines for Optuna to follow, and how many it has followed or failed to."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+        self.read = 0
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """Yield the entries from this one on."""
+        for line in self._lines[log_number_from:]:
+            self.read += 1
+            entry = parse_json(line)
+            if entry["op_code"] == _BEGINS and not entry["user_attrs"].keys() >= _TOLD:
+                raise ValueError("the trial is none of a sweep")
+            yield entry
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Keep nothing."""

@@ -64,6 +64,17 @@ class PointRow:
         return self.finished or [trial for trial in self.trials if trial.value is not None]
 
     @property
+    def by_seed(self) -> dict[int, float]:
+        """The values of its finished trials."""
+        found = {trial.planned.seed: trial.value for trial in self.finished}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    @property
+    def is_out(self) -> bool:
+        """Whether a trial of it was given up or failed."""
+        return any(trial.state in {"pruned", "failed"} for trial in self.trials)
+
+    @property
     def is_whole(self) -> bool:
         """Whether every trial of it has finished."""
         return len(self.finished) == len(self.trials)
@@ -114,7 +125,7 @@ def sweep_result(sweep: Sweep) -> dict[str, Any]:
         "trials": [_trial(row) for row in rows],
         "best": None if best is None else best.to_json(),
         "table": [point.to_json() for point in points],
-        "notes": [*notes, *_states(rows)],
+        "notes": [*notes, *_states(rows), *_prune_in_vain(sweep)],
     }
 
 
@@ -134,22 +145,47 @@ def trial_rows(sweep: Sweep) -> list[TrialRow]:
 
 
 def point_rows(sweep: Sweep, rows: Sequence[TrialRow]) -> tuple[list[PointRow], list[str]]:
-    """Return the points, best first, those that are not whole last; and what to know about them."""
+    """Return the points, best first, those without a finished trial last; and what to know."""
     by_place = sorted(rows, key=lambda row: row.place)
     points = [PointRow(tuple(held)) for _, held in groupby(by_place, key=lambda row: row.place)]
-    sign = 1.0 if sweep.lower_is_better else -1.0
+    points, unlike = _ranked(points, sign=1.0 if sweep.lower_is_better else -1.0)
+    points, notes = _compared(sweep, points)
+    return points, [*unlike, *notes]
 
-    def order(point: PointRow) -> tuple[bool, bool, bool, float]:
-        value = point.value
-        known = 0.0 if value is None else sign * value
-        return not point.is_whole, not point.finished, value is None, known
 
-    points.sort(key=order)
-    return _compared(sweep, points)
+def _ranked(points: list[PointRow], *, sign: float) -> tuple[list[PointRow], list[str]]:
+    """Return the points by how good they are on the seeds that they share.
+
+    One of whose trials was given up or failed comes behind those that may yet be whole.
+    """
+    finished = [point for point in points if point.finished]
+    standing = [point for point in finished if not point.is_out]
+    rest = [point for point in points if not point.finished]
+    rest.sort(key=lambda point: (point.value is None, sign * (point.value or 0.0)))
+    notes = []
+    if len({frozenset(point.by_seed) for point in standing}) > 1:
+        shared = ", ".join(map(str, sorted(_shared_seeds(standing))))
+        on = f"seeds that all of them have: {shared}" if shared else "the seeds that each has"
+        notes = [f"points lack seeds that others have; they are ranked by the mean on {on}"]
+    out = [point for point in finished if point.is_out]
+    return [*_best_first(standing, sign), *_best_first(out, sign), *rest], notes
+
+
+def _best_first(points: list[PointRow], sign: float) -> list[PointRow]:
+    shared = _shared_seeds(points)
+
+    def mean(point: PointRow) -> float:
+        return fmean(point.by_seed[seed] for seed in shared or point.by_seed)
+
+    return sorted(points, key=lambda point: sign * mean(point))
+
+
+def _shared_seeds(points: list[PointRow]) -> set[int]:
+    return set.intersection(*(set(point.by_seed) for point in points)) if points else set()
 
 
 def _compared(sweep: Sweep, points: list[PointRow]) -> tuple[list[PointRow], list[str]]:
-    """Add interval and letters to the points whose runs have all finished: the first ones."""
+    """Add interval and letters to the points whose runs have all finished."""
     whole = [point for point in points if point.is_whole]
     if not whole or len(whole) < len(points[:2]):
         return points, []
@@ -164,15 +200,17 @@ def _compared(sweep: Sweep, points: list[PointRow]) -> tuple[list[PointRow], lis
     except LoratoryError as error:
         return points, [f"the points could not be compared: {error.headline}"]
     by_run = {run: entry for entry in found.entries for run in entry.runs}
-    rows = [
+    compared = [
         PointRow(point.trials, by_run[own[0]].interval, "".join(by_run[own[0]].letters))
         for point, own in zip(whole[:_MOST_COMPARED], runs[:_MOST_COMPARED], strict=True)
     ] + [
         PointRow(point.trials, one.entries[0].interval)
         for point, one in zip(whole[_MOST_COMPARED:], alone, strict=True)
     ]
+    in_order = iter(compared)
+    rows = [next(in_order) if point.is_whole else point for point in points]
     only = f"only the best {_MOST_COMPARED} of {len(whole)} points were compared with each other"
-    return [*rows, *points[len(whole) :]], [*([only] if alone else []), *found.notes]
+    return rows, [*([only] if alone else []), *found.notes]
 
 
 def _row(plan: Plan, trial: Trial, *, seconds: float | None) -> TrialRow:
@@ -202,6 +240,18 @@ def _trial(row: TrialRow) -> dict[str, Any]:
         "problem": row.problem,
         "costs": dict(row.costs),
     }
+
+
+def _prune_in_vain(sweep: Sweep) -> list[str]:
+    """Say so where no run is looked at again after the first time that it could be given up."""
+    prune = sweep.plan.sweep.prune
+    looks = max((len(trial.intermediate_values) for trial in sweep.study.trials()), default=0)
+    if prune is None or not looks or looks > prune.min_resource:
+        return []
+    return [
+        f"nothing could be given up: no run has more than {looks} evaluation(s), and prune begins "
+        f"after {prune.min_resource}; set training.evaluate_every to fewer steps"
+    ]
 
 
 def _states(rows: Sequence[TrialRow]) -> list[str]:

@@ -6,13 +6,12 @@
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from loratory import pipeline
-from loratory.errors import ConfigError, RunInterruptedError
+from loratory.errors import RunInterruptedError
 from loratory.experiments.curves import write_curves
 from loratory.experiments.on_ray import work_on_ray
 from loratory.experiments.plan import make_plan
@@ -21,7 +20,8 @@ from loratory.experiments.summary import sweep_result
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Limits, Say, Sweep, silent, work
 from loratory.inference.materials import KeptMaterials, Materials
-from loratory.models.source import base_source
+from loratory.inference.selection import require_metric
+from loratory.recipe.lasting import lasting
 from loratory.recipe.load import dump_written, varied
 from loratory.recipe.schema import Recipe
 from loratory.runs.atomic import write_file
@@ -94,11 +94,16 @@ def resume(
 ) -> SweepRun:
     """Go on with a sweep that was stopped or killed: what is done stays, what is half done goes on.
 
+    What failed of something that may have changed since, such as memory, is done again.
+
     Raises:
-        RunError: RUN-FOLDER, when there is no sweep; RUN-LOG, when its journal is damaged.
+        RunError: RUN-FOLDER, when there is no sweep; RUN-LOG, when its journal is damaged;
+            RUN-MISMATCH, when its recipe is not what it began with.
         LoratoryError, RunInterruptedError: as `sweep`.
     """
-    return _run(SweepFolder.open(path), effort or Effort(), say, materials or KeptMaterials())
+    folder = SweepFolder.open(path)
+    Sweep(folder).take_up()
+    return _run(folder, effort or Effort(), say, materials or KeptMaterials())
 
 
 def _run(folder: SweepFolder, effort: Effort, say: Say, materials: Materials) -> SweepRun:
@@ -136,41 +141,13 @@ def _resolved(recipe: Recipe, materials: Materials) -> Recipe:
     Its first trial is prepared to the point where training would begin, so that what is wrong with
     data, base or metric is found before anything is written.
     """
-    plan = make_plan(recipe)
-    point = plan.points[0] if plan.points is not None else {}
-    tuned, _ = pipeline.prepare(plan.run(point, plan.seeds[0]), materials)
+    tuned, _ = pipeline.prepare(make_plan(recipe).first(), materials)
     assert recipe.sweep is not None
     metric = recipe.sweep.metric or recipe.training.select or tuned.task.main_metric
-    if metric not in tuned.task.metrics:
-        raise ConfigError(
-            "CFG-UNKNOWN",
-            "the task has no such metric",
-            at="sweep.metric",
-            got=metric,
-            expected=" or ".join(tuned.task.metrics),
-            fix="name one of these metrics",
-        )
-    changes: dict[str, Any] = {
-        "training.select": recipe.training.select or metric,
-        **absolute_paths(recipe),
-    }
-    changed = varied(recipe, changes)
+    require_metric(tuned, metric, at="sweep.metric")
+    changed = varied(recipe, {"training.select": recipe.training.select or metric})
     section = recipe.sweep.model_copy(update={"metric": metric})
-    return changed.model_copy(update={"sweep": section})
-
-
-def absolute_paths(recipe: Recipe) -> Mapping[str, str]:
-    """Return the settings of a recipe that are paths, such that they hold from anywhere."""
-    found = {
-        f"data.{key}": str(Path(path).resolve())
-        for key in ("dir", "train", "validation", "test")
-        if (path := getattr(recipe.data, key)) is not None
-    }
-    if isinstance(recipe.base, str):
-        source = base_source(recipe.base)
-        if source.kind == "folder":
-            found["base"] = str(source.folder.resolve())
-    return found
+    return lasting(changed.model_copy(update={"sweep": section}))
 
 
 def _interrupted(folder: SweepFolder) -> RunInterruptedError:

@@ -6,7 +6,7 @@ What it came to is read off its run folder, so that asking twice does nothing tw
 import gc
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from loratory.errors import (
 )
 from loratory.experiments.study import Planned
 from loratory.inference.materials import Materials
+from loratory.inference.selection import require_metric
 from loratory.recipe.schema import Recipe
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json, write_json
@@ -36,7 +37,9 @@ _END = "trial.json"
 # What one point's settings can cause; anything else would meet every other point, too. The first
 # point is prepared before the sweep begins: what is wrong with the rows for all is found there.
 _OF_THE_POINT = (ConfigError, DataError, ModelError, NumericsError)
-_NO_MEMORY = "RES-MEM"
+# What may be otherwise when the sweep is resumed: there was too little memory, or a file of this
+# point's was not there.
+_PASSING = {"RES-MEM", "DATA-FILE", "MODEL-FOLDER"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class Outcome:
 
     problem: str | None = None
     """Why it failed."""
+
+    code: str | None = None
+    """That of the error it failed of."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it failed of what may be otherwise another time."""
+        return self.code in _PASSING
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class Trial:
         try:
             self._train(materials, watch, stop)
         except LoratoryError as error:
-            if not (isinstance(error, _OF_THE_POINT) or error.code == _NO_MEMORY):
+            if not (isinstance(error, _OF_THE_POINT) or error.code in _PASSING):
                 raise
             return self._failed(error)
         finally:
@@ -91,21 +102,40 @@ class Trial:
         folder = RunFolder(self.path)
         if folder.result.is_file():
             found = read_json(folder.result)["evaluation"]["validation"]
-            return Outcome("finished", found["metrics"][self.metric])
+            value = found["metrics"].get(self.metric)
+            if value is None:
+                return Outcome("failed", None, f"its result has no {self.metric}")
+            return Outcome("finished", value)
         if (self.path / _END).is_file():
-            told = read_json(self.path / _END)
-            return Outcome(told["state"], told["value"], told["problem"])
+            return Outcome(**read_json(self.path / _END))
         return Outcome("unfinished" if folder.recipe.is_file() else "waiting", self._last())
 
+    def forget_failure(self) -> None:
+        """Let the trial be run again from where it failed."""
+        (self.path / _END).unlink(missing_ok=True)
+
     def evaluations(self) -> dict[int, float]:
-        """Return what evaluations 1, 2, … of the validation rows found."""
-        found = [event[f"eval/{self.metric}"] for event in self._looks()]
-        return dict(enumerate(found, start=1))
+        """Return what evaluations 1, 2, … of the validation rows found, where that is a number."""
+        found = enumerate((event.get(f"eval/{self.metric}") for event in self._looks()), start=1)
+        return {number: value for number, value in found if value is not None}
+
+    def seconds(self) -> float:
+        """Return how long its attempts took, from the first line of each in the log to its last."""
+        attempts: dict[int, list[float]] = {}
+        for event in self._events():
+            attempts.setdefault(event["attempt"], []).append(event["time"])
+        return sum(times[-1] - times[0] for times in attempts.values())
 
     def _looks(self) -> list[dict[str, Any]]:
+        return [
+            event
+            for event in self._events()
+            if event["event"] == "evaluation" and event["split"] == "validation"
+        ]
+
+    def _events(self) -> list[dict[str, Any]]:
         log = RunFolder(self.path).log
-        events = read_events(log) if log.is_file() else []
-        return [e for e in events if e["event"] == "evaluation" and e["split"] == "validation"]
+        return read_events(log) if log.is_file() else []
 
     def _was_stopped(self) -> bool:
         """Tell whether the run was saved after its last evaluation, and short of its end.
@@ -133,6 +163,9 @@ class Trial:
             "materials": materials,
             "stop": lambda: hopeless or stop(),
         }
+        if self.recipe.training.select != self.metric:
+            tuned, _ = pipeline.prepare(self.recipe, materials)
+            require_metric(tuned, self.metric, at="sweep.metric")
         try:
             if RunFolder(self.path).recipe.is_file():
                 pipeline.resume(self.path, **settings)
@@ -151,11 +184,10 @@ class Trial:
 
     def _failed(self, error: LoratoryError) -> Outcome:
         self.path.mkdir(exist_ok=True)
-        return self._ended(Outcome("failed", None, error.headline))
+        return self._ended(Outcome("failed", None, error.headline, error.code))
 
     def _ended(self, outcome: Outcome) -> Outcome:
-        told = {"state": outcome.state, "value": outcome.value, "problem": outcome.problem}
-        write_json(self.path / _END, told)
+        write_json(self.path / _END, asdict(outcome))
         return outcome
 
     def _last(self) -> float | None:

@@ -4,6 +4,7 @@ Any number of workers may be at one sweep: the next trial is chosen under a lock
 claimed by a lock that dies with its worker. A trial whose worker died is gone on with first.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,10 +14,18 @@ from typing import Any, Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 
-from loratory.errors import RunError
+from loratory import pipeline
+from loratory.errors import RunError, RunInterruptedError
 from loratory.experiments.draws import Space, proposed_point
 from loratory.experiments.plan import make_plan
-from loratory.experiments.study import Planned, Study, listed_space, planned_of
+from loratory.experiments.study import (
+    Planned,
+    Study,
+    is_over,
+    is_set_aside,
+    listed_space,
+    planned_of,
+)
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.trial import Outcome, Trial
 from loratory.inference.materials import KeptMaterials, Materials
@@ -24,6 +33,8 @@ from loratory.metrics.direction import lower_is_better
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.sweep import TpeSweep, in_words
+from loratory.train.longest import memory_errors
+from loratory.train.stop import stop_signals
 
 _STATES = {
     "finished": TrialState.COMPLETE,
@@ -75,6 +86,7 @@ class Sweep:
 
         Raises:
             ConfigError, RunError: its recipe or its journal is damaged.
+            RunError: RUN-MISMATCH, when the journal is of other trials than the recipe.
         """
         recipe = load_recipe(folder.recipe)
         self.folder = folder
@@ -83,6 +95,7 @@ class Sweep:
         self.lower_is_better = lower_is_better(self.metric)
         prune = self.plan.sweep.prune
         self.study = Study(folder.journal, lower_is_better=self.lower_is_better, prune=prune)
+        self._refuse_other_trials()
 
     @property
     def space(self) -> Space:
@@ -122,6 +135,40 @@ class Sweep:
         plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in words)
         return Planned(number, dict(point), seed, f"trials/{plain[:_LONGEST].rstrip('-')}")
 
+    def _refuse_other_trials(self) -> None:
+        trials = self.study.trials()
+        for trial in trials:
+            told = planned_of(trial)
+            if trial.number >= self.plan.trials or not self._is_planned(trial, trials):
+                raise RunError(
+                    "RUN-MISMATCH",
+                    f"trial {trial.number} of the journal is none of this recipe's",
+                    at=str(self.folder.recipe),
+                    got=f"{in_words(told.settings)} seed={told.seed}",
+                    fix="put the recipe back as it was when the sweep began, or begin a new sweep",
+                )
+
+    def _is_planned(self, trial: FrozenTrial, trials: list[FrozenTrial]) -> bool:
+        told = planned_of(trial)
+        if self.plan.points is None and trial.number < self.plan.count:
+            # What is proposed follows from the results then; what it was chosen from is known.
+            _, seed = self.plan.place(trial.number)
+            return told.seed == seed and trial.distributions == self.space.distributions
+        expected = self.planned(trial.number, trials)
+        return (told.seed, _text(told.settings)) == (expected.seed, _text(expected.settings))
+
+    def has_work(self) -> bool:
+        """Tell whether there are trials that are not over."""
+        return sum(map(is_over, self.study.trials())) < self.plan.trials
+
+    def take_up(self) -> None:
+        """Let trials be done that were set aside."""
+        for trial in filter(is_set_aside, self.study.trials()):
+            with ExitStack() as held:
+                if self._claim(trial.number, held):
+                    self.trial(planned_of(trial)).forget_failure()
+                    self.study.take_up(trial.number)
+
     @contextmanager
     def next_trial(self, limits: Limits) -> Iterator[Planned | None]:
         """Choose a trial that nobody does and claim it; None where there is none to do."""
@@ -133,7 +180,7 @@ class Sweep:
     def _claimed(self, held: ExitStack, limits: Limits) -> Planned | None:
         trials = self.study.trials()
         for trial in trials:
-            if not trial.state.is_finished() and self._claim(trial.number, held):
+            if not is_over(trial) and self._claim(trial.number, held):
                 return planned_of(trial)
         most = min(self.plan.trials, limits.trials or self.plan.trials)
         if len(trials) >= most or not limits.leaves(_longest_seconds(trials)):
@@ -171,6 +218,9 @@ def work(
 
     `say` is told `trial_begins` and `trial_ends` of each trial, and what its run's log is told.
 
+    The first trial is prepared before any is begun, so that missing data, or a missing base, ends
+    the work and fails no trial.
+
     Raises:
         RunInterruptedError: a signal asked to stop; everything is saved.
         LoratoryError: what would go wrong for every trial.
@@ -181,23 +231,41 @@ def work(
     def stops() -> bool:
         return limits.over() or stop()
 
-    while not stops():
-        with sweep.next_trial(limits) as planned:
-            if planned is None:
-                return
-            trial = sweep.trial(planned, limits.threads)
-            say("trial_begins", **planned._asdict())
-            before = time.perf_counter()
-            outcome = trial.run(materials, lambda event, values: say(event, **values), stops)
-            seconds = time.perf_counter() - before
-            _tell(sweep.study, planned, outcome, seconds)
-            say("trial_ends", **planned._asdict(), **vars(outcome), seconds=seconds)
+    with stop_signals() as stop_asked:
+        if sweep.has_work() and not stops():
+            with memory_errors():
+                pipeline.prepare(sweep.plan.first(), materials)
+        while not stops():
+            # Also one that came while a trial was given up: that trial is told by now.
+            if stop_asked():
+                raise stopped()
+            with sweep.next_trial(limits) as planned:
+                if planned is None:
+                    return
+                trial = sweep.trial(planned, limits.threads)
+                say("trial_begins", **planned._asdict())
+                before = time.perf_counter()
+                outcome = trial.run(materials, lambda event, values: say(event, **values), stops)
+                seconds = max(time.perf_counter() - before, trial.seconds())
+                _tell(sweep.study, planned, outcome, seconds)
+                say("trial_ends", **planned._asdict(), **vars(outcome), seconds=seconds)
+
+
+def stopped() -> RunInterruptedError:
+    """Return the end of a sweep that was asked to stop."""
+    return RunInterruptedError("RUN-STOPPED", "stopped as asked", fix="go on with --resume")
 
 
 def _tell(study: Study, planned: Planned, outcome: Outcome, seconds: float) -> None:
     state = _STATES.get(outcome.state)
-    if state is not None:
+    if outcome.may_pass:
+        study.set_aside(planned.number, seconds)
+    elif state is not None:
         study.end(planned.number, state, outcome.value, seconds)
+
+
+def _text(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)
 
 
 def _longest_seconds(trials: list[FrozenTrial]) -> float:

@@ -16,18 +16,28 @@ def refuse_sweep(recipe: Recipe) -> None:
         )
 
 
-def check_selection(tuned: Tuned, *, has_validation: bool) -> None:
-    """Refuse a selection that could not be made once training is done."""
-    training = tuned.recipe.training
-    if training.select is not None and training.select not in tuned.task.metrics:
+def require_metric(tuned: Tuned, metric: str, *, at: str) -> None:
+    """Refuse a metric that the task does not have.
+
+    Raises:
+        ConfigError: CFG-UNKNOWN, naming those it has.
+    """
+    if metric not in tuned.task.metrics:
         raise ConfigError(
             "CFG-UNKNOWN",
             "the task has no such metric",
-            at="training.select",
-            got=training.select,
+            at=at,
+            got=metric,
             expected=" or ".join(tuned.task.metrics),
             fix="name one of these metrics",
         )
+
+
+def check_selection(tuned: Tuned, *, has_validation: bool) -> None:
+    """Refuse a selection that could not be made once training is done."""
+    training = tuned.recipe.training
+    if training.select is not None:
+        require_metric(tuned, training.select, at="training.select")
     for key, value in (("select", training.select), ("patience", training.patience)):
         if value is not None and not has_validation:
             raise ConfigError(

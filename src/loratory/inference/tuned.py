@@ -21,10 +21,10 @@ from loratory.methods.rounded import RoundedParts, round_layers
 from loratory.metrics.predictions import Prediction
 from loratory.models.int8_network import to_int8
 from loratory.models.load import Base, LoadBase, load_base
-from loratory.models.make import lasting, make_base
+from loratory.models.make import make_base
+from loratory.recipe.lasting import lasting
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import (
-    DistillationSection,
     MethodSection,
     PeftMethod,
     Recipe,
@@ -147,7 +147,7 @@ def untrained(recipe: Recipe, *, load: LoadBase = load_base) -> Tuned:
             notes = (f"the adapter in {recipe.method.folder} changes nothing",)
     wished = recipe.quantization
     rounded = None if wished is None else round_layers(base.network, wished)
-    return Tuned(_resolved(recipe), base, method, task, compute, notes, rounded)
+    return Tuned(lasting(recipe), base, method, task, compute, notes, rounded)
 
 
 def _training(recipe: Recipe, method: MethodSection) -> TrainingSection:
@@ -155,30 +155,6 @@ def _training(recipe: Recipe, method: MethodSection) -> TrainingSection:
     if trains_the_base(method) or recipe.quantization is not None:
         return recipe.training.model_copy(update={"precision": "float32"})
     return recipe.training
-
-
-def _resolved(recipe: Recipe) -> Recipe:
-    """Return the recipe with what was left to be found, and paths that hold from anywhere."""
-    data = {
-        key: str(Path(path).resolve())
-        for key in ("dir", "train", "validation", "test")
-        if (path := getattr(recipe.data, key)) is not None
-    }
-    return recipe.model_copy(
-        update={
-            "base": lasting(recipe.base),
-            "data": recipe.data.model_copy(update=data),
-            "method": _in_folder(recipe.method, None),
-            "distillation": _lasting_teacher(recipe.distillation),
-        }
-    )
-
-
-def _lasting_teacher(section: DistillationSection | None) -> DistillationSection | None:
-    if section is None:
-        return None
-    extra = section.extra and str(Path(section.extra).resolve())
-    return section.model_copy(update={"teacher": lasting(section.teacher), "extra": extra})
 
 
 def trained_adapter(folder: RunFolder) -> Published:
@@ -255,11 +231,11 @@ def _made_int8(tuned: Tuned, training: TrainingSection) -> Compute:
     return compute
 
 
-def _in_folder(method: MethodSection, folder: Path | None) -> MethodSection:
-    """Return the section with its adapter, where it names one, in `folder`, or by its full path."""
+def _in_folder(method: MethodSection, folder: Path) -> MethodSection:
+    """Return the section with its adapter, where it names one, in `folder`."""
     if not isinstance(method, PeftMethod):
         return method
-    return PeftMethod(folder=str((folder or Path(method.folder)).resolve()))
+    return PeftMethod(folder=str(folder.resolve()))
 
 
 def _require_same_base(base: Base, trained_on: str) -> None:

@@ -1,7 +1,6 @@
 """From the recipe's base section to the base: one that has a name, or a new recurrent one."""
 
 import hashlib
-from pathlib import Path
 from typing import Any, assert_never
 
 import torch
@@ -79,17 +78,6 @@ def tokenizer_for(section: BaseSection) -> tuple[PreTrainedTokenizerBase, int]:
             return load_tokenizer(section)
         case RecurrentBase():
             return load_tokenizer(section.tokenizer)[0], positions_of(RecurrentConfig())
-        case _:
-            assert_never(section)
-
-
-def lasting(section: BaseSection) -> BaseSection:
-    """Return the section with paths that hold from anywhere."""
-    match section:
-        case str():
-            return str(Path(section).resolve()) if Path(section).is_dir() else section
-        case RecurrentBase():
-            return section.model_copy(update={"tokenizer": lasting(section.tokenizer)})
         case _:
             assert_never(section)
 

@@ -45,6 +45,7 @@ from loratory.recipe.quantization import (
     refuse_unshippable,
 )
 from loratory.recipe.section import ClashError, Reads, Section, SplitName, Whole
+from loratory.recipe.streams import SEED_COUNT
 from loratory.recipe.sweep import SweepSection
 from loratory.recipe.task import (
     ClassifyTask,
@@ -167,7 +168,7 @@ class Recipe(Section):
     training: TrainingSection = TrainingSection()
     """How the weights are updated."""
 
-    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[StrictInt, Field(ge=0, lt=SEED_COUNT)] = 0
     """Seed from which every random stream is derived."""
 
     track: TrackSection = TrackSection()

@@ -7,6 +7,9 @@ stops and goes on therefore has no generator state to keep.
 import hashlib
 from typing import Literal
 
+SEED_COUNT = 2**32
+"""A seed is a whole number from 0 and below this."""
+
 Stream = Literal[
     "initialisation", "order", "dropout", "sampling", "perturbation", "sweep", "examples"
 ]

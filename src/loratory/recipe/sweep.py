@@ -4,12 +4,14 @@ A point is one choice of settings; a trial is a point with a seed, and an ordina
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
 from pydantic.json_schema import WithJsonSchema
 
 from loratory.recipe.section import Number, Section, Whole, kind_or
+from loratory.recipe.streams import SEED_COUNT
 
 Value = Annotated[Any, WithJsonSchema({"type": "any"})]
 """What the recipe's own schema checks once it stands in its place."""
@@ -17,7 +19,7 @@ Value = Annotated[Any, WithJsonSchema({"type": "any"})]
 Bound = StrictInt | Number
 Point = dict[StrictStr, Value]
 Seeds = Annotated[
-    tuple[Annotated[StrictInt, Field(ge=0, lt=2**32)], ...] | None,
+    tuple[Annotated[StrictInt, Field(ge=0, lt=SEED_COUNT)], ...] | None,
     Field(description="Seeds that every point is trained with; absent: the recipe's own."),
 ]
 Metric = Annotated[
@@ -46,7 +48,10 @@ def shown(value: Any) -> str:
             return f"{value:g}"
         case _:
             text = " ".join(str(value).split())
-            return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+            if len(text) <= _LONG:
+                return text
+            # Of a path it is the end that tells.
+            return f"…{text[1 - _LONG :]}" if text.startswith("/") else f"{text[: _LONG - 1]}…"
 
 
 class Range(Section):
@@ -72,7 +77,17 @@ class Range(Section):
             raise ValueError(f"a logarithmic scale has no {self.low}; set low above 0")
         if self.step is not None and (self.log or self.step <= 0):
             raise ValueError("step is a distance above 0, on a linear scale; leave log or step out")
+        if self.step is not None and self._rest(self.step):
+            raise ValueError(
+                f"steps of {self.step} from low ({self.low}) do not come to high ({self.high}); "
+                "set step to one that divides the distance, or another high"
+            )
         return self
+
+    def _rest(self, step: float) -> Decimal:
+        # As they are written: of 0.1 three times are 0.3.
+        low, high, distance = (Decimal(str(number)) for number in (self.low, self.high, step))
+        return (high - low) % distance
 
 
 class HalvingPrune(Section):
@@ -100,6 +115,15 @@ class HyperbandPrune(Section):
 
     reduction_factor: Factor = 3
     """One of so many goes on."""
+
+    @model_validator(mode="after")
+    def _resources_are_in_order(self) -> Self:
+        if self.max_resource is not None and self.max_resource < self.min_resource:
+            raise ValueError(
+                f"max_resource ({self.max_resource}) is below min_resource ({self.min_resource}), "
+                "and no trial would ever be given up; exchange them"
+            )
+        return self
 
 
 PruneSection = Annotated[
