@@ -56,6 +56,11 @@ class Run:
     result: dict[str, Any]
 
     @property
+    def recipe(self) -> Recipe:
+        """The run's own recipe, with all that it left to the data."""
+        return load_recipe(RunFolder(self.path).recipe)
+
+    @property
     def metrics(self) -> dict[str, float]:
         """The metrics on the split that the report is about."""
         return dict(self.result["metrics"])
@@ -68,9 +73,9 @@ class Run:
     @property
     def looks(self) -> dict[TrackerKind, str]:
         """The command that shows, or uploads, the run's mirror in each tracker it has one in."""
-        folder = RunFolder(self.path)
-        track = load_recipe(folder.recipe).track
-        return {kind: how_to_look(kind, tracker_folder(folder, track)) for kind in track.to}
+        track = self.recipe.track
+        where = tracker_folder(RunFolder(self.path), track)
+        return {kind: how_to_look(kind, where) for kind in track.to}
 
     def load(self) -> Tuned:
         """Return the tuned network, to predict with."""

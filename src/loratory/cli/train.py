@@ -19,21 +19,10 @@ from loratory.cli.progress import RunProgress
 from loratory.errors import ConfigError
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Recipe
+from loratory.report.commands import commands
 
 if TYPE_CHECKING:
     from loratory.pipeline import Run
-
-_CLASSES = 'loratory predict {run} "a text"'
-_QUESTIONS = "loratory predict {run} --file questions.jsonl"
-_USES = {
-    "classify": _CLASSES,
-    "label_words": _CLASSES,
-    "span_qa": _QUESTIONS,
-    "written_qa": _QUESTIONS,
-    "text": 'loratory generate {run} "a beginning"',
-    "word_problem": 'loratory predict {run} "a problem"',
-    "preference": 'loratory generate {run} "a prompt"',
-}
 
 
 def train(
@@ -99,7 +88,7 @@ def _show(run: "Run") -> None:
     for kind, look in run.looks.items():
         print_text(f"{kind}: {look}")
     print_text(f"report:  {run.path / 'report.html'}")
-    print_text(f"use it:  {_USES[result['task']].format(run=run.path)}")
+    print_text(f"use it:  {commands(run.recipe.task.reads, str(run.path)).use}")
 
 
 def _scores(split: str, found: dict[str, Any], baselines: list[dict[str, Any]]) -> Table:

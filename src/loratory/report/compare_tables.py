@@ -17,7 +17,6 @@ from loratory.report.formats import (
     percent,
     size,
 )
-from loratory.report.record import CHOOSES_CLASSES
 from loratory.report.tables import Cell, Table
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
@@ -128,7 +127,7 @@ def class_table(found: Comparison) -> Table | None:
         for split, lines in record.predictions.items()
         if split in ("train", "validation", "test", found.split)
     }
-    if record.task not in CHOOSES_CLASSES or len(record.labels) > _MOST_CLASSES:
+    if record.reads != "labelled" or len(record.labels) > _MOST_CLASSES:
         return None
     rows = tuple(
         (

@@ -19,7 +19,7 @@ from loratory.report.formats import (
     percent,
     size,
 )
-from loratory.report.record import ASIDE, CHOOSES_CLASSES, RunRecord, Scores, TokenLengths
+from loratory.report.record import ASIDE, RunRecord, Scores, TokenLengths
 
 _TEXTS = 8  # of a table
 _LONGEST_TEXT = 160  # characters
@@ -126,7 +126,7 @@ def data_table(record: RunRecord) -> Table:
     result = record.result
     started = next(iter(record.events_of("start")), {})
     amounts = result.rows or started.get("rows") or {}
-    in_pieces = record.task not in CHOOSES_CLASSES and any(
+    in_pieces = record.reads != "labelled" and any(
         result.windows.get(split) not in (None, rows) for split, rows in amounts.items()
     )
     columns: list[tuple[str, Callable[[str], Cell]]] = [
