@@ -126,6 +126,20 @@ def test_with_one_look_nothing_was_selected(film_recipe, tmp_path):
     assert run.intervals.keys() == run.metrics.keys()
 
 
+def test_a_run_that_trains_nothing_and_was_killed_looked_once(film_recipe, tmp_path):
+    def killed(event, _values):
+        if event == "evaluation":
+            raise KeyboardInterrupt
+
+    changes = {"method": {"kind": "none"}, "task": {"kind": "label_words"}, "data.test": None}
+    recipe = load_recipe(film_recipe, changes)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(recipe, out=tmp_path / "run", watch=killed)
+    run = pipeline.resume(tmp_path / "run")
+    looks = [e for e in read_events(run.path / "log.jsonl") if e["event"] == "evaluation"]
+    assert (len(looks), looks[0]["attempt"], run.result["selected_on"]) == (1, 2, None)
+
+
 def test_without_held_out_rows_it_says_that_nothing_is_known(film_recipe, tmp_path):
     settings = ["training.epochs=1", "data.test=null", "data.validation=null"]
     run = pipeline.train(load_recipe(film_recipe, settings), out=tmp_path / "run")

@@ -68,7 +68,7 @@ def run_result(
     split = next((name for name in _HEADLINE_ORDER if name in evaluation), None)
     headline = evaluation[split] if split else {"metrics": {}, "intervals": {}}
     task = tuned.recipe.task
-    looks = sum(e["event"] == "evaluation" and e["split"] == "validation" for e in events)
+    looked = [e for e in events if e["event"] == "evaluation" and e["split"] == "validation"]
     return {
         "run": str(folder.path),
         "metrics": headline["metrics"],
@@ -76,7 +76,7 @@ def run_result(
         **_costs(folder, events),
         "split": split,
         # With a single look at the validation rows nothing was chosen on them.
-        "selected_on": "validation" if looks > 1 else None,
+        "selected_on": "validation" if len({e["step"] for e in looked}) > 1 else None,
         "rows": {name: len(rows) for name, rows in given.dataset.splits.items()},
         "evaluation": evaluation,
         "baselines": {split: _baselines(tuned, given, folder, split) for split in evaluation},
