@@ -170,8 +170,9 @@ def _costs(folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, 
         if event["event"] == "step":
             total.update({"seconds": event["seconds"], "tokens": event["tokens"]})
     # What is not computed in the steps any more: once, though each attempt computes or reads it.
-    frozen = [e.get("seconds", 0) for e in events if e["event"] == "frozen_states"]
-    total["seconds"] += max(frozen, default=0)
+    for kind in ("frozen_states", "references"):
+        spent = [e.get("seconds", 0) for e in events if e["event"] == kind]
+        total["seconds"] += max(spent, default=0)
     peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
     outline = next(event for event in events if event["event"] in {"start", "continue"})
     return {
