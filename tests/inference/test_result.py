@@ -1,6 +1,7 @@
 """The result of a run: every number on the rows it says, and what it does not know."""
 
 import json
+import os
 
 import pytest
 
@@ -10,6 +11,7 @@ from loratory.data.rows import Dataset, Row, Source
 from loratory.errors import RunInterruptedError
 from loratory.inference.result import RunInput, token_lengths, warnings
 from loratory.recipe.load import load_recipe
+from loratory.runs.environment import peak_memory_mb
 from loratory.runs.log import read_events
 
 
@@ -108,6 +110,17 @@ def test_the_costs_are_those_of_the_log(film_run):
     adapter = film_run / "adapter" / "adapter_model.safetensors"
     assert result["adapter_bytes"] == adapter.stat().st_size
     assert 50 < result["peak_memory_mb"] < 50_000
+    assert result["peak_gpu_memory_mb"] is None
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="cannot be reset here")
+def test_what_the_process_held_before_a_run_is_not_its_peak(film_recipe, tmp_path):
+    held = bytearray(b"x") * 1_500_000_000
+    before = peak_memory_mb()
+    del held
+    recipe = load_recipe(film_recipe, ["training.epochs=1", "data.test=null"])
+    run = pipeline.train(recipe, out=tmp_path / "run")
+    assert run.result["peak_memory_mb"] < before - 1_000
 
 
 def test_baselines_stand_beside_every_split(film_run):
