@@ -29,7 +29,7 @@ from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
 from loratory.runs.atomic import write_file
-from loratory.runs.environment import environment, peak_memory_mb
+from loratory.runs.environment import environment
 from loratory.runs.folder import RunFolder
 from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
@@ -42,6 +42,7 @@ from loratory.train.checkpoint import TrainState, read_trained
 from loratory.train.fit import Fit
 from loratory.train.longest import fitting_tokens, memory_errors
 from loratory.train.loop import Plan
+from loratory.train.memory import forget_peaks, peaks
 from loratory.train.stop import stop_signals
 
 Watch = Callable[[str, dict[str, Any]], None]
@@ -100,6 +101,7 @@ def train(
         LoratoryError: the input is wrong, or the machine fails; the message says what to do.
         RunInterruptedError: a signal asked to stop; the run is saved.
     """
+    forget_peaks()
     tuned, given = prepare(recipe, materials or Materials())
     tuned = _fitted(tuned, given)
     frozen = Frozen(tuned, given.encodings)
@@ -128,6 +130,7 @@ def resume(
         RunError: RUN-MISMATCH, when settings, data or base are not what the run began with.
         LoratoryError, RunInterruptedError: as `train`.
     """
+    forget_peaks()
     folder = RunFolder.open(path)
     with folder.owned():
         if folder.result.is_file() and folder.report.is_file():
@@ -213,7 +216,8 @@ def _run(
         telling = told_of_idle_rewards(tell)
         fit = Fit(network, objective(tuned), plan, folder, telling, validation, stop_asked)
         state = fit.run()
-        tell("stop", reason=_reason(state, plan), step=state.step, peak_memory_mb=peak_memory_mb())
+        held = peaks(tuned.compute.device)
+        tell("stop", reason=_reason(state, plan), step=state.step, **held)
         if not state.finished:
             raise _interrupted(folder, state, plan)
         _keep_best(tuned, folder)

@@ -121,6 +121,12 @@ def test_costs_of_a_full_model_name_it_so(spans, changed):
     assert costs(everything)["trainable parameters"].detail == "all there are"
 
 
+def test_of_a_run_on_a_gpu_its_memory_is_told_beside_the_processes(spans, changed):
+    assert "peak memory of the GPU" not in costs(spans)
+    on_gpu = costs(changed(spans, peak_gpu_memory_mb=20480.4))
+    assert on_gpu["peak memory of the GPU"].value == "20,480 MB"
+
+
 def test_where_nothing_trained_no_training_is_told(written):
     found = {name: (cell.value, cell.detail) for name, cell in costs(written).items()}
     assert found == {

@@ -80,9 +80,12 @@ def _show(run: "Run") -> None:
     for split, found in result["evaluation"].items():
         print_table(_scores(split, found, result["baselines"][split]))
     if result["steps"]:
+        # A run that was finished by an earlier version says nothing of a GPU.
+        on_gpu = result.get("peak_gpu_memory_mb")
         print_text(
             f"{result['seconds']:.0f} s of training, {result['tokens_per_second']:.0f} tokens/s, "
             f"at most {result['peak_memory_mb']:,.0f} MB, "
+            f"{f'on the GPU {on_gpu:,.0f} MB, ' if on_gpu else ''}"
             f"{result['adapter_bytes'] / 1e6:.1f} MB of tuned weights"
         )
     for kind, look in run.looks.items():

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from loratory.errors import ConfigError, DataError, RunError
+from loratory.metrics.parts import RowSums
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.row_sums import RowSums, row_sums
+from loratory.metrics.row_sums import row_sums
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.report.read import read_run

@@ -17,12 +17,12 @@ from loratory.metrics.evaluate import ClassificationScores
 from loratory.metrics.predictions import read_predictions
 from loratory.metrics.written_answers import WrittenScores
 from loratory.recipe.schema import LabelWordsTask, base_name
-from loratory.runs.environment import peak_memory_mb
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.tasks.task import Referring, Scores
 from loratory.tasks.written_answers import CUT
 from loratory.train.checkpoint import TrainState
+from loratory.train.memory import peaks
 
 UNTUNED = "untuned"
 """Begins the name of what the base said before training."""
@@ -68,15 +68,16 @@ def run_result(
     split = next((name for name in _HEADLINE_ORDER if name in evaluation), None)
     headline = evaluation[split] if split else {"metrics": {}, "intervals": {}}
     task = tuned.recipe.task
-    looks = sum(e["event"] == "evaluation" and e["split"] == "validation" for e in events)
+    looked = [e for e in events if e["event"] == "evaluation" and e["split"] == "validation"]
     return {
         "run": str(folder.path),
         "metrics": headline["metrics"],
         "intervals": headline["intervals"],
         **_costs(folder, events),
+        **_most_held(tuned, events),
         "split": split,
         # With a single look at the validation rows nothing was chosen on them.
-        "selected_on": "validation" if looks > 1 else None,
+        "selected_on": "validation" if len({e["step"] for e in looked}) > 1 else None,
         "rows": {name: len(rows) for name, rows in given.dataset.splits.items()},
         "evaluation": evaluation,
         "baselines": {split: _baselines(tuned, given, folder, split) for split in evaluation},
@@ -170,18 +171,25 @@ def _costs(folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, 
         if event["event"] == "step":
             total.update({"seconds": event["seconds"], "tokens": event["tokens"]})
     # What is not computed in the steps any more: once, though each attempt computes or reads it.
-    frozen = [e.get("seconds", 0) for e in events if e["event"] == "frozen_states"]
-    total["seconds"] += max(frozen, default=0)
-    peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
+    for kind in ("frozen_states", "references"):
+        spent = [e.get("seconds", 0) for e in events if e["event"] == kind]
+        total["seconds"] += max(spent, default=0)
     outline = next(event for event in events if event["event"] in {"start", "continue"})
     return {
         "seconds": total["seconds"],
         "tokens_per_second": total["tokens"] / total["seconds"] if total["seconds"] else None,
-        "peak_memory_mb": max([*peaks, peak_memory_mb()]),
         "trainable_parameters": outline["trainable_parameters"],
         "total_parameters": outline["total_parameters"],
         "adapter_bytes": _size(folder.adapter),
     }
+
+
+def _most_held(tuned: Tuned, events: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Return the most memory that an attempt held, None of a GPU where none was used."""
+    now = peaks(tuned.compute.device)
+    attempts = [now, *(event for event in events if event["event"] == "stop")]
+    known = {name: [e[name] for e in attempts if e.get(name) is not None] for name in now}
+    return {name: max(values, default=None) for name, values in known.items()}
 
 
 def _size(folder: Path) -> int:

@@ -12,7 +12,7 @@ from loratory.data.rows import AnyRow
 from loratory.errors import ModelError, RunError
 from loratory.inference.asked import Item, asked_rows
 from loratory.inference.folded import fold_for_good, folded
-from loratory.inference.predict import Answers, answer_rows
+from loratory.inference.predict import Answers, answer_rows, require_finite
 from loratory.inference.shown import read_shown, unread_notes
 from loratory.methods.elsewhere import has_effect, settled
 from loratory.methods.make import make_method
@@ -86,7 +86,11 @@ class Tuned:
         return [replace(line, target=None) for line in self.answer(rows)]
 
     def answer(self, rows: Sequence[AnyRow]) -> list[Prediction]:
-        """Return a prediction for each of the rows, beside its right answers."""
+        """Return a prediction for each of the rows, beside its right answers.
+
+        Raises:
+            NumericsError: what the network says of a row is not finite.
+        """
         if not rows:
             return []
         encoding = self.task.encode(rows)
@@ -100,7 +104,11 @@ class Tuned:
         encoding: Encoding,
         watch: Callable[[int], None] = lambda _: None,
     ) -> Evaluation:
-        """Predict labelled rows, encoded by the task, and score the predictions."""
+        """Predict labelled rows, encoded by the task, and score the predictions.
+
+        Raises:
+            NumericsError: as `answer`.
+        """
         predictions, answers = self._answer(rows, encoding, watch)
         return Evaluation(predictions, self.task.score(predictions), answers.loss, answers.tokens)
 
@@ -120,7 +128,9 @@ class Tuned:
     ) -> tuple[list[Prediction], Answers]:
         answers = self.answers(encoding, watch)
         pairs = zip(rows, answers.outputs, strict=True)
-        return [self.task.prediction(row, outputs) for row, outputs in pairs], answers
+        predictions = [self.task.prediction(row, outputs) for row, outputs in pairs]
+        require_finite(predictions)
+        return predictions, answers
 
 
 def untrained(recipe: Recipe, *, load: LoadBase = load_base) -> Tuned:

@@ -10,6 +10,7 @@ from loratory.report.formats import (
     NOTHING,
     count,
     duration,
+    megabytes,
     metric_gap,
     metric_interval,
     metric_name,
@@ -22,7 +23,8 @@ from loratory.report.tables import Cell, Table
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("training", duration),
     "tokens_per_second": ("tokens per second", count),
-    "peak_memory_mb": ("peak memory", lambda amount: f"{count(amount)} MB"),
+    "peak_memory_mb": ("peak memory", megabytes),
+    "peak_gpu_memory_mb": ("peak memory of the GPU", megabytes),
     "trainable_parameters": ("trainable parameters", count),
     "adapter_bytes": ("adapter", size),
 }

@@ -72,6 +72,7 @@ class RunResult(BaseModel, frozen=True):
     seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = None
     trainable_parameters: int | None = None
     total_parameters: int | None = None
     adapter_bytes: int | None = None

@@ -12,6 +12,7 @@ from loratory.report.formats import (
     count,
     decimal,
     duration,
+    megabytes,
     metric_direction,
     metric_interval,
     metric_name,
@@ -107,13 +108,14 @@ def costs(record: RunRecord) -> dict[str, Cell]:
     found: list[tuple[str, float | None, Callable[[float], str], str]] = [
         ("training", result.seconds, duration, also),
         ("tokens per second", result.tokens_per_second, count, _tokens(record)),
-        ("peak memory", result.peak_memory_mb, lambda amount: f"{count(amount)} MB", ""),
+        ("peak memory", result.peak_memory_mb, megabytes, ""),
+        ("peak memory of the GPU", result.peak_gpu_memory_mb, megabytes, ""),
         ("trainable parameters", parameters, count, share),
         (kept, result.adapter_bytes, size, "on disk"),
         ("steps", result.steps, count, _end(record)),
     ]
     if record.untrained:
-        found = [("evaluation", looking, duration, ""), *found[2:4]]
+        found = [("evaluation", looking, duration, ""), *found[2:5]]
     return {
         name: Cell(shown(value), detail)
         for name, value, shown, detail in found
