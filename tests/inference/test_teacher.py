@@ -11,7 +11,7 @@ from loratory.errors import ConfigError, LoratoryError, RunError
 from loratory.inference.teacher import open_teacher
 from loratory.inference.tuned import load_run
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import ClassifyTask, LabelWordsTask
+from loratory.recipe.schema import ClassifyTask, Int8Quantization, LabelWordsTask
 from loratory.train.compute import Compute
 
 CPU = Compute(torch.device("cpu"), "float32", 1, 64)
@@ -49,6 +49,16 @@ def test_a_base_teaches_label_words_as_it_is(base_folder, student, loratory, fil
     lines = load_run(tmp_path / "run").predict([row.text for row in ROWS])
     expected = [[line.scores[label] for label in task.labels] for line in lines]
     torch.testing.assert_close(said.exp(), torch.tensor(expected))
+
+
+def test_a_base_teaches_whole_whatever_its_student_is_rounded_to(llama_folder, student):
+    task = LabelWordsTask(labels=("negative", "positive"), words=("dull", "lovely"))
+    whole = student.model_copy(update={"task": task})
+    rounded = whole.model_copy(update={"quantization": Int8Quantization()})
+    one, other = (open_teacher(str(llama_folder), recipe) for recipe in (whole, rounded))
+    assert other.digest == one.digest
+    said = [teacher.log_probabilities(ROWS, CPU) for teacher in (one, other)]
+    assert torch.equal(*said)
 
 
 def test_its_digest_is_of_its_weights_and_task(film_run, student, copied_run):

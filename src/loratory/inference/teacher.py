@@ -64,12 +64,17 @@ def open_teacher(name: str, recipe: Recipe) -> Teacher:
         return _run_as_teacher(folder, labels)
     if isinstance(recipe.task, LabelWordsTask):
         as_it_is = recipe.model_copy(
-            update={"base": name, "method": NoMethod(), "distillation": None}
+            update={
+                "base": name,
+                "method": NoMethod(),
+                "quantization": None,
+                "distillation": None,
+            }
         )
         return Teacher(
             name,
             labels,
-            _digest(base_digest(base_source(name).folder), recipe.task.model_dump_json()),
+            _digest(base_digest(base_source(name).folder), _answers_follow_from(as_it_is)),
             lambda compute: untrained(_computing(as_it_is, compute)),
         )
     if (folder.path / "config.json").is_file():
@@ -103,7 +108,7 @@ def _run_as_teacher(folder: RunFolder, labels: Sequence[str]) -> Teacher:
     digest = _digest(
         *(path.read_text(encoding="utf-8") for path in (adapter.path / MANIFEST, *beside)),
         read_json(folder.environment)["digests"]["base"],
-        taught.model_dump_json(include={"task", "method", "quantization"}),
+        _answers_follow_from(taught),
     )
     return Teacher(
         str(folder.path.resolve()),
@@ -124,6 +129,10 @@ def _as_student(compute: Compute) -> dict[str, object]:
 def _computing(recipe: Recipe, compute: Compute) -> Recipe:
     settings = {key.partition(".")[2]: value for key, value in _as_student(compute).items()}
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=settings)})
+
+
+def _answers_follow_from(recipe: Recipe) -> str:
+    return recipe.model_dump_json(include={"task", "method", "quantization"})
 
 
 def _digest(*parts: str) -> str:
