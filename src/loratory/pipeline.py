@@ -144,15 +144,19 @@ def resume(
         require_same(before["settings"], settings(recipe), at=str(folder.recipe))
         training = recipe.training.model_copy(update=before["compute"])
         recipe = recipe.model_copy(update={"training": training})
-        tuned, given = prepare(recipe, materials or Materials())
+        tuned, given = prepare(recipe, materials or Materials(), folder)
         frozen = Frozen(tuned, given.encodings)
         now = _environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
         return _run(frozen, given, folder, watch, stop, notes=differences(before, now))
 
 
-def prepare(recipe: Recipe, materials: Materials) -> tuple[Tuned, RunInput]:
+def prepare(
+    recipe: Recipe, materials: Materials, folder: RunFolder | None = None
+) -> tuple[Tuned, RunInput]:
     """Read the data, then the base; check all there is to check.
+
+    Of a run that goes on, `folder` holds what need not be found again.
 
     Raises:
         LoratoryError: the input is wrong.
@@ -163,7 +167,7 @@ def prepare(recipe: Recipe, materials: Materials) -> tuple[Tuned, RunInput]:
     tuned = materials.untrained(recipe).showing(dataset.examples)
     encodings = materials.encodings(tuned, dataset)
     check_selection(tuned, has_validation="validation" in encodings)
-    return tuned, with_extra(tuned, RunInput(dataset, encodings))
+    return tuned, with_extra(tuned, RunInput(dataset, encodings), folder)
 
 
 def _fitted(tuned: Tuned, given: RunInput) -> Tuned:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,11 @@ def test_a_person_is_warned_of_what_was_cut_and_noted():
     ]
 
 
+def test_what_was_cut_of_extra_texts_is_counted_with_the_training_rows():
+    more = replace(given(train=encoding(3, truncated=2), test=encoding(1)), extra=(object(),))
+    assert "train and extra texts: 2 texts were cut at task.max_length" in warnings(more)
+
+
 def test_a_person_is_warned_when_nothing_is_held_out():
     assert any("no rows were held out" in line for line in warnings(given(train=encoding(1))))
     held_out = given(train=encoding(1), validation=encoding(1))
@@ -62,6 +68,7 @@ def test_the_result_says_what_its_numbers_are_on(film_run):
     assert result["metrics"] == result["evaluation"]["test"]["metrics"]
     assert result["rows"] == {"train": 22, "validation": 9, "test": 7}
     assert (result["steps"], result["stopped"], result["warnings"]) == (12, "finished", [])
+    assert (result["extra_rows"], result["teacher_seconds"]) == (0, None)
     assert result["labels"] == ["negative", "positive"]
     for metric, value in result["metrics"].items():
         low, high = result["intervals"][metric]

@@ -48,6 +48,17 @@ def test_costs_are_told_with_what_explains_them(record):
     assert found["steps"] == ("15", "to the end")
 
 
+def test_what_a_student_learned_from_and_its_teacher_took_is_told(changed):
+    taught = changed(extra_rows=1500, teacher_seconds=61.0)
+    found = {name: cell.detail for name, cell in costs(taught).items()}
+    assert found["training"] == (
+        "and 6.0\u202fs of evaluation, 1\u202fmin 01\u202fs of asking the teacher"
+    )
+    assert found["tokens per second"] == "1,200 tokens in the training rows and 1,500 extra texts"
+    train, validation = data_table(taught).rows
+    assert (train[1].detail, validation[1].detail) == ("and 1,500 extra texts", "")
+
+
 def test_costs_that_nobody_measured_are_left_out(record):
     assert costs(replace(record, result=RunResult(), events=[])) == {}
 

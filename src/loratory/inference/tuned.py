@@ -205,17 +205,11 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
     made_of = read_json(folder.environment)
     # In the number format it was trained in, so that the same texts get the same answers.
     precision = {"training.precision": made_of["compute"]["precision"]}
-    recipe = load_recipe(folder.recipe, {**precision, **(overrides or {})})
-    # What it started from may be gone; its own adapter is of the same method.
-    method = _in_folder(recipe.method, adapter.path)
-    # A network that began untrained is in its adapter's folder, whole.
-    is_whole = isinstance(recipe.base, RecurrentBase)
-    base = str(adapter.path) if is_whole else recipe.base
-    recipe = recipe.model_copy(update={"method": method, "base": base})
+    recipe = trained_recipe(folder, adapter, {**precision, **(overrides or {})})
     # Of a run trained otherwise, what is made int8 is the weight with what was learned in it.
     afterwards = recipe.training.precision == "int8" != precision["training.precision"]
     tuned = untrained(_in_float32(recipe) if afterwards else recipe)
-    if not is_whole:
+    if recipe.base != str(adapter.path):
         _require_same_base(tuned.base, made_of["digests"]["base"])
     tuned.method.load(tuned.base, adapter.path)
     tuned.base.network.eval()
@@ -225,6 +219,19 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
     if isinstance(tuned.task, Settling) and folder.settled.is_file():
         return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
     return tuned
+
+
+def trained_recipe(
+    folder: RunFolder, adapter: Published, overrides: Mapping[str, Any] | None = None
+) -> Recipe:
+    """Return a finished run's recipe, which reads from its adapter's folder what that holds."""
+    recipe = load_recipe(folder.recipe, overrides or {})
+    # What it started from may be gone; its own adapter is of the same method.
+    method = _in_folder(recipe.method, adapter.path)
+    # A network that began untrained is in its adapter's folder, whole.
+    is_whole = isinstance(recipe.base, RecurrentBase)
+    base = str(adapter.path) if is_whole else recipe.base
+    return recipe.model_copy(update={"method": method, "base": base})
 
 
 def _in_float32(recipe: Recipe) -> Recipe:

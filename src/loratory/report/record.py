@@ -70,6 +70,7 @@ class RunResult(BaseModel, frozen=True):
     metrics: Metrics = {}
     intervals: Intervals = {}
     seconds: float | None = None
+    teacher_seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_mb: float | None = None
     peak_gpu_memory_mb: float | None = None
@@ -79,6 +80,9 @@ class RunResult(BaseModel, frozen=True):
     split: str | None = None
     selected_on: str | None = None
     rows: dict[str, int] = {}
+    extra_rows: int = 0
+    """Texts without labels that were learned from beside the training rows."""
+
     evaluation: dict[str, Evaluation] = {}
     baselines: dict[str, list[BaselineScores]] = {}
     truncated: dict[str, int] = {}

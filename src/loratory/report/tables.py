@@ -103,10 +103,11 @@ def costs(record: RunRecord) -> dict[str, Cell]:
     result = record.result
     parameters, share = _trainable(record)
     looking = _evaluating(record)
-    also = f"and {duration(looking)} of evaluation" if looking else ""
+    beside = {"evaluation": looking, "asking the teacher": result.teacher_seconds}
+    also = ", ".join(f"{duration(taken)} of {what}" for what, taken in beside.items() if taken)
     kept = "model" if record.setting("method", "kind") == "full" else "adapter"
     found: list[tuple[str, float | None, Callable[[float], str], str]] = [
-        ("training", result.seconds, duration, also),
+        ("training", result.seconds, duration, also and f"and {also}"),
         ("tokens per second", result.tokens_per_second, count, _tokens(record)),
         ("peak memory", result.peak_memory_mb, megabytes, ""),
         ("peak memory of the GPU", result.peak_gpu_memory_mb, megabytes, ""),
@@ -133,7 +134,7 @@ def data_table(record: RunRecord) -> Table:
     )
     columns: list[tuple[str, Callable[[str], Cell]]] = [
         ("", lambda split: Cell(split, _ASIDE if split == ASIDE else "")),
-        ("rows", lambda split: Cell(count(amounts[split]))),
+        ("rows", lambda split: Cell(count(amounts[split]), _extra(record, split))),
     ]
     if in_pieces:
         columns.append(("pieces", lambda split: _amount(result.windows, split)))
@@ -224,7 +225,14 @@ def _evaluating(record: RunRecord) -> float | None:
 
 def _tokens(record: RunRecord) -> str:
     tokens = record.result.train_tokens
-    return f"{count(tokens)} tokens in the training rows" if tokens else ""
+    also = f" {extra}" if (extra := _extra(record, "train")) else ""
+    return f"{count(tokens)} tokens in the training rows{also}" if tokens else ""
+
+
+def _extra(record: RunRecord, split: str) -> str:
+    """Say of how many texts without labels the training rows' numbers are, too."""
+    amount = record.result.extra_rows if split == "train" else 0
+    return f"and {count(amount)} extra {'text' if amount == 1 else 'texts'}" if amount else ""
 
 
 def _end(record: RunRecord) -> str:
