@@ -29,7 +29,7 @@ from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
 from loratory.runs.atomic import write_file
-from loratory.runs.environment import environment, peak_memory_mb
+from loratory.runs.environment import environment
 from loratory.runs.folder import RunFolder
 from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
@@ -42,6 +42,7 @@ from loratory.train.checkpoint import TrainState, read_trained
 from loratory.train.fit import Fit
 from loratory.train.longest import fitting_tokens, memory_errors
 from loratory.train.loop import Plan
+from loratory.train.memory import forget_peaks, peaks
 from loratory.train.stop import stop_signals
 
 Watch = Callable[[str, dict[str, Any]], None]
@@ -56,6 +57,11 @@ class Run:
     result: dict[str, Any]
 
     @property
+    def recipe(self) -> Recipe:
+        """The run's own recipe, with all that it left to the data."""
+        return load_recipe(RunFolder(self.path).recipe)
+
+    @property
     def metrics(self) -> dict[str, float]:
         """The metrics on the split that the report is about."""
         return dict(self.result["metrics"])
@@ -68,9 +74,9 @@ class Run:
     @property
     def looks(self) -> dict[TrackerKind, str]:
         """The command that shows, or uploads, the run's mirror in each tracker it has one in."""
-        folder = RunFolder(self.path)
-        track = load_recipe(folder.recipe).track
-        return {kind: how_to_look(kind, tracker_folder(folder, track)) for kind in track.to}
+        track = self.recipe.track
+        where = tracker_folder(RunFolder(self.path), track)
+        return {kind: how_to_look(kind, where) for kind in track.to}
 
     def load(self) -> Tuned:
         """Return the tuned network, to predict with."""
@@ -95,6 +101,7 @@ def train(
         LoratoryError: the input is wrong, or the machine fails; the message says what to do.
         RunInterruptedError: a signal asked to stop; the run is saved.
     """
+    forget_peaks()
     tuned, given = prepare(recipe, materials or Materials())
     tuned = _fitted(tuned, given)
     frozen = Frozen(tuned, given.encodings)
@@ -123,6 +130,7 @@ def resume(
         RunError: RUN-MISMATCH, when settings, data or base are not what the run began with.
         LoratoryError, RunInterruptedError: as `train`.
     """
+    forget_peaks()
     folder = RunFolder.open(path)
     with folder.owned():
         if folder.result.is_file() and folder.report.is_file():
@@ -136,15 +144,19 @@ def resume(
         require_same(before["settings"], settings(recipe), at=str(folder.recipe))
         training = recipe.training.model_copy(update=before["compute"])
         recipe = recipe.model_copy(update={"training": training})
-        tuned, given = prepare(recipe, materials or Materials())
+        tuned, given = prepare(recipe, materials or Materials(), folder)
         frozen = Frozen(tuned, given.encodings)
         now = _environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
         return _run(frozen, given, folder, watch, stop, notes=differences(before, now))
 
 
-def prepare(recipe: Recipe, materials: Materials) -> tuple[Tuned, RunInput]:
+def prepare(
+    recipe: Recipe, materials: Materials, folder: RunFolder | None = None
+) -> tuple[Tuned, RunInput]:
     """Read the data, then the base; check all there is to check.
+
+    Of a run that goes on, `folder` holds what need not be found again.
 
     Raises:
         LoratoryError: the input is wrong.
@@ -155,7 +167,7 @@ def prepare(recipe: Recipe, materials: Materials) -> tuple[Tuned, RunInput]:
     tuned = materials.untrained(recipe).showing(dataset.examples)
     encodings = materials.encodings(tuned, dataset)
     check_selection(tuned, has_validation="validation" in encodings)
-    return tuned, with_extra(tuned, RunInput(dataset, encodings))
+    return tuned, with_extra(tuned, RunInput(dataset, encodings), folder)
 
 
 def _fitted(tuned: Tuned, given: RunInput) -> Tuned:
@@ -208,7 +220,8 @@ def _run(
         telling = told_of_idle_rewards(tell)
         fit = Fit(network, objective(tuned), plan, folder, telling, validation, stop_asked)
         state = fit.run()
-        tell("stop", reason=_reason(state, plan), step=state.step, peak_memory_mb=peak_memory_mb())
+        held = peaks(tuned.compute.device)
+        tell("stop", reason=_reason(state, plan), step=state.step, **held)
         if not state.finished:
             raise _interrupted(folder, state, plan)
         _keep_best(tuned, folder)

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.keep import keep
 from benchmarks.results import KEPT, PAGE, PUBLISHED, SHOWN, page, read_runs
 from loratory.recipe.load import load_recipe
+from loratory.recipe.schema import TASKS
 from loratory.recipe.shipped import shipped_recipes
 
 
@@ -101,6 +102,10 @@ def test_rows_that_something_was_chosen_on_are_marked(kept):
     folder = kept(result={"selected_on": "validation", "split": "test"})
     marked = {row[3] for row in rows_of(page(read_runs(folder)), "classify") if "rows" in row[3]}
     assert marked == {"9 validation rows†", "7 test rows"}
+
+
+def test_every_task_has_metrics_to_show():
+    assert SHOWN.keys() == TASKS.keys()
 
 
 @pytest.mark.parametrize("task", SHOWN)

@@ -1,6 +1,7 @@
 """Comparing runs: what is one entry, which of them differ, what each costs, what must be known."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,8 @@ from scipy.stats import binomtest
 
 from loratory.errors import LoratoryError
 from loratory.experiments.compare import compare
-from loratory.metrics.predictions import read_predictions, write_predictions
+from loratory.metrics.predictions import Prediction, read_predictions, write_predictions
+from loratory.metrics.questions import evaluate_questions
 
 
 def refused(runs, **asked):
@@ -114,6 +116,24 @@ def test_questions_of_a_paragraph_are_drawn_together(make_run):
     assert found.pairs[0].test == "bootstrap"
     assert alone.differs
     assert not found.pairs[0].differs
+
+
+def test_a_run_on_questions_has_the_interval_of_its_own_report(make_run):
+    lines = [
+        Prediction(
+            f"q{n}", "?", ("a cat",), ["cat", "a dog", "a cat"][n * n // 9 % 3], {}, f"p{n // 6}"
+        )
+        for n in range(90)
+    ]
+    run = make_run("a", 0.9)
+    recipe = (run / "recipe.yaml").read_text()
+    questions = "task: {kind: span_qa}\ndata: {train: q.json}"
+    (run / "recipe.yaml").write_text(re.sub("task:.*\\ndata:.*", questions, recipe))
+    write_predictions(run / "predictions" / "test.jsonl", lines)
+    own = evaluate_questions(lines, version="1.1")
+    for metric, value in own.metrics.items():
+        (entry,) = compare([run], metric=metric).entries
+        assert (entry.value, entry.interval) == (value, own.intervals[metric])
 
 
 def test_json_has_the_promised_keys(make_run):

@@ -1,6 +1,7 @@
 """A run scored again: the numbers of its training, or those of other rows."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -47,6 +48,30 @@ def test_the_rows_of_a_file_are_scored(copied_run, tmp_path):
     assert found.metrics["accuracy"] == accuracy_score(targets, guesses)
     mcc = matthews_corrcoef(targets, guesses)
     assert found.metrics["matthews_correlation"] == pytest.approx(mcc)
+
+
+def test_a_file_of_other_rows_and_the_same_name_is_kept_beside(copied_run, tmp_path):
+    found = []
+    for folder, text in (("a", "lovely"), ("b", "dull"), ("a", "lovely"), ("b", "dull")):
+        path = tmp_path / folder / "more.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"label,text\npositive,{text}\n")
+        found.append(evaluate_run(copied_run, file=path).predictions)
+    first, second, *again = found
+    assert again == [first, second]
+    assert first.name == "file-more.jsonl"
+    assert re.fullmatch(r"file-more-[0-9a-f]{8}\.jsonl", second.name)
+    texts = [json.loads(path.read_text())["text"] for path in (first, second)]
+    assert texts == ["lovely", "dull"]
+
+
+def test_lines_of_a_file_that_cannot_be_read_are_written_again(copied_run, tmp_path):
+    path = tmp_path / "more.csv"
+    path.write_text("label,text\npositive,lovely\n")
+    kept = copied_run / "predictions" / "file-more.jsonl"
+    kept.write_text("{")
+    assert evaluate_run(copied_run, file=path).predictions == kept
+    assert json.loads(kept.read_text())["text"] == "lovely"
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,13 @@ def run(recipe, tmp_path_factory):
     return loratory.train(recipe, out=tmp_path_factory.mktemp("runs") / "pairs").path
 
 
-def steps(run):
+def events_of(run, name):
     events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return [event for event in events if event["event"] == "step"]
+    return [event for event in events if event["event"] == name]
+
+
+def steps(run):
+    return events_of(run, "step")
 
 
 def kept(run, split):
@@ -71,6 +75,14 @@ def test_the_reference_is_the_base_by_transformers(run, gpt2_folder):
     texts = [(f"validation {n} is", " lovely" * (n % 3 + 1)) for n in range(5)]
     found = [chosen for chosen, _ in kept(run, "validation")]
     assert found == pytest.approx(stock_reference(gpt2_folder, texts), abs=1e-3)
+
+
+def test_reading_it_is_a_part_of_what_training_took(run):
+    (read,) = events_of(run, "references")
+    result = json.loads((run / "result.json").read_text())
+    own = sum(step["seconds"] for step in steps(run))
+    assert read["seconds"] > 0
+    assert result["seconds"] == pytest.approx(own + read["seconds"])
 
 
 def test_training_begins_at_ln_2_without_a_margin(recipe, tmp_path):

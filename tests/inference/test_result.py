@@ -1,6 +1,8 @@
 """The result of a run: every number on the rows it says, and what it does not know."""
 
 import json
+import os
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,7 @@ from loratory.data.rows import Dataset, Row, Source
 from loratory.errors import RunInterruptedError
 from loratory.inference.result import RunInput, token_lengths, warnings
 from loratory.recipe.load import load_recipe
+from loratory.runs.environment import peak_memory_mb
 from loratory.runs.log import read_events
 
 
@@ -48,6 +51,11 @@ def test_a_person_is_warned_of_what_was_cut_and_noted():
     ]
 
 
+def test_what_was_cut_of_extra_texts_is_counted_with_the_training_rows():
+    more = replace(given(train=encoding(3, truncated=2), test=encoding(1)), extra=(object(),))
+    assert "train and extra texts: 2 texts were cut at task.max_length" in warnings(more)
+
+
 def test_a_person_is_warned_when_nothing_is_held_out():
     assert any("no rows were held out" in line for line in warnings(given(train=encoding(1))))
     held_out = given(train=encoding(1), validation=encoding(1))
@@ -60,6 +68,7 @@ def test_the_result_says_what_its_numbers_are_on(film_run):
     assert result["metrics"] == result["evaluation"]["test"]["metrics"]
     assert result["rows"] == {"train": 22, "validation": 9, "test": 7}
     assert (result["steps"], result["stopped"], result["warnings"]) == (12, "finished", [])
+    assert (result["extra_rows"], result["teacher_seconds"]) == (0, None)
     assert result["labels"] == ["negative", "positive"]
     for metric, value in result["metrics"].items():
         low, high = result["intervals"][metric]
@@ -108,6 +117,17 @@ def test_the_costs_are_those_of_the_log(film_run):
     adapter = film_run / "adapter" / "adapter_model.safetensors"
     assert result["adapter_bytes"] == adapter.stat().st_size
     assert 50 < result["peak_memory_mb"] < 50_000
+    assert result["peak_gpu_memory_mb"] is None
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="cannot be reset here")
+def test_what_the_process_held_before_a_run_is_not_its_peak(film_recipe, tmp_path):
+    held = bytearray(b"x") * 1_500_000_000
+    before = peak_memory_mb()
+    del held
+    recipe = load_recipe(film_recipe, ["training.epochs=1", "data.test=null"])
+    run = pipeline.train(recipe, out=tmp_path / "run")
+    assert run.result["peak_memory_mb"] < before - 1_000
 
 
 def test_baselines_stand_beside_every_split(film_run):
@@ -124,6 +144,20 @@ def test_with_one_look_nothing_was_selected(film_recipe, tmp_path):
     assert (run.result["split"], run.result["selected_on"]) == ("validation", None)
     assert run.metrics == run.result["evaluation"]["validation"]["metrics"]
     assert run.intervals.keys() == run.metrics.keys()
+
+
+def test_a_run_that_trains_nothing_and_was_killed_looked_once(film_recipe, tmp_path):
+    def killed(event, _values):
+        if event == "evaluation":
+            raise KeyboardInterrupt
+
+    changes = {"method": {"kind": "none"}, "task": {"kind": "label_words"}, "data.test": None}
+    recipe = load_recipe(film_recipe, changes)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(recipe, out=tmp_path / "run", watch=killed)
+    run = pipeline.resume(tmp_path / "run")
+    looks = [e for e in read_events(run.path / "log.jsonl") if e["event"] == "evaluation"]
+    assert (len(looks), looks[0]["attempt"], run.result["selected_on"]) == (1, 2, None)
 
 
 def test_without_held_out_rows_it_says_that_nothing_is_known(film_recipe, tmp_path):

@@ -8,10 +8,10 @@ import yaml
 
 from loratory.data.rows import Row
 from loratory.errors import ConfigError, LoratoryError, RunError
-from loratory.inference.teacher import open_teacher
+from loratory.inference.teacher import Reading, open_teacher
 from loratory.inference.tuned import load_run
 from loratory.recipe.load import load_recipe
-from loratory.recipe.schema import ClassifyTask, LabelWordsTask
+from loratory.recipe.schema import ClassifyTask, Int8Quantization, LabelWordsTask
 from loratory.train.compute import Compute
 
 CPU = Compute(torch.device("cpu"), "float32", 1, 64)
@@ -49,6 +49,45 @@ def test_a_base_teaches_label_words_as_it_is(base_folder, student, loratory, fil
     lines = load_run(tmp_path / "run").predict([row.text for row in ROWS])
     expected = [[line.scores[label] for label in task.labels] for line in lines]
     torch.testing.assert_close(said.exp(), torch.tensor(expected))
+
+
+def test_a_base_teaches_whole_whatever_its_student_is_rounded_to(llama_folder, student):
+    task = LabelWordsTask(labels=("negative", "positive"), words=("dull", "lovely"))
+    whole = student.model_copy(update={"task": task})
+    rounded = whole.model_copy(update={"quantization": Int8Quantization()})
+    one, other = (open_teacher(str(llama_folder), recipe) for recipe in (whole, rounded))
+    assert other.digest == one.digest
+    said = [teacher.log_probabilities(ROWS, CPU) for teacher in (one, other)]
+    assert torch.equal(*said)
+
+
+def reading(run, student, altered=(), **task):
+    """Return how the run in a copy reads `ROWS` once its task is changed."""
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    recipe["task"] |= task
+    (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return open_teacher(str(run), student).reading(ROWS, altered)
+
+
+def test_a_text_that_it_cannot_read_is_refused_by_its_place(copied_run, student):
+    with pytest.raises(
+        ConfigError, match=r"(?s)cannot read here: a text is longer.*too_long"
+    ) as caught:
+        reading(copied_run, student, max_length=3)
+    assert (caught.value.code, caught.value.at) == ("CFG-TEACHER", "distillation.teacher")
+
+
+def test_texts_of_which_it_reads_the_beginning_are_counted(copied_run, student):
+    assert reading(copied_run, student) == Reading()
+    cut = reading(copied_run, student, max_length=2, too_long="truncate")
+    assert cut.notes == ("teacher: 3 texts were cut at its task.max_length",)
+
+
+def test_altered_texts_that_it_cannot_read_are_named(copied_run, student):
+    texts = ["lovely", "lovely " * 60, "dull", "dull " * 60]
+    altered = [Row(f"perturbed/{n}", text, 0, "made") for n, text in enumerate(texts)]
+    found = reading(copied_run, student, altered, max_length=40)
+    assert found == Reading(unread=("perturbed/1", "perturbed/3"))
 
 
 def test_its_digest_is_of_its_weights_and_task(film_run, student, copied_run):

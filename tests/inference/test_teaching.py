@@ -5,11 +5,13 @@ import shutil
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from loratory import pipeline
-from loratory.errors import RunError, RunInterruptedError
-from loratory.inference.teacher import Teacher
+from loratory.errors import ConfigError, RunError, RunInterruptedError
+from loratory.inference.materials import Materials
+from loratory.inference.teacher import Reading, Teacher, open_teacher
 from loratory.inference.tuned import load_run
 from loratory.recipe.load import load_recipe
 from loratory.tasks.given import given_rows
@@ -84,6 +86,11 @@ def test_a_student_predicts_without_its_teacher_and_its_tokenizers_base(run, stu
     assert not [path for path in run.rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
 
 
+def test_a_student_can_teach_in_turn(run, student):
+    recipe, data = given_rows(student)
+    assert open_teacher(str(run), recipe).reading(data.rows("train"), ()) == Reading()
+
+
 def test_the_same_seed_gives_the_same_student_and_another_another(run, student, tmp_path):
     again = pipeline.train(student, out=tmp_path / "again").path
     assert all(torch.equal(tensors(again)[name], tensor) for name, tensor in tensors(run).items())
@@ -99,6 +106,77 @@ def stopped(student, tmp_path):
     with pytest.raises(RunInterruptedError):
         pipeline.train(student, out=tmp_path / "stopped", stop=lambda: next(steps) == 3)
     return tmp_path / "stopped"
+
+
+def test_the_result_says_what_it_learned_from_and_what_asking_took(run):
+    result = json.loads((run / "result.json").read_text())
+    (asked,) = events(run, "teacher")
+    assert (result["extra_rows"], result["teacher_seconds"]) == (asked["extra"], asked["seconds"])
+    assert result["rows"]["train"] == asked["rows"]
+
+
+@pytest.fixture
+def narrow(student, copied_run):
+    """Return the recipe of a student whose teacher reads its longest text and nothing longer."""
+    _, data = given_rows(student)
+    recipe = yaml.safe_load((copied_run / "recipe.yaml").read_text())
+    recipe["task"]["max_length"] = longest(load_run(copied_run).task, data)
+    (copied_run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    section = student.distillation.model_copy(update={"teacher": str(copied_run), "perturbed": 3})
+    return student.model_copy(update={"distillation": section})
+
+
+def longest(task, data):
+    return max(len(row) for rows in data.splits.values() for row in task.encode(rows).rows)
+
+
+def test_altered_texts_that_student_or_teacher_cannot_read_are_left_out_and_counted(
+    narrow, student
+):
+    more = narrow.distillation.model_copy(update={"teacher": student.distillation.teacher})
+    tuned, wide = pipeline.prepare(narrow.model_copy(update={"distillation": more}), Materials())
+    _, by_teacher = pipeline.prepare(narrow, Materials())
+    task = student.task.model_copy(update={"max_length": longest(tuned.task, wide.dataset)})
+    itself = narrow.model_copy(update={"distillation": more, "task": task})
+    _, by_student = pipeline.prepare(itself, Materials())
+    for found in by_teacher, by_student:
+        left_out = len(wide.extra) - len(found.extra)
+        assert left_out
+        (note,) = found.dataset.warnings
+        assert note == f"altered copies left out that are too long to be read: {left_out}"
+
+
+def test_a_teacher_that_cannot_read_a_text_is_refused_before_there_is_a_folder(narrow, tmp_path):
+    texts = tmp_path / "long.txt"
+    texts.write_text("lovely " * 50)
+    section = narrow.distillation.model_copy(update={"extra": str(texts)})
+    with pytest.raises(ConfigError, match=r"cannot read long\.txt:1"):
+        pipeline.train(narrow.model_copy(update={"distillation": section}), out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_goes_on_without_its_teacher_which_has_said_all(narrow, tmp_path):
+    straight = pipeline.train(narrow, out=tmp_path / "straight")
+    steps = iter(range(100))
+    with pytest.raises(RunInterruptedError):
+        pipeline.train(narrow, out=tmp_path / "stopped", stop=lambda: next(steps) == 1)
+    shutil.rmtree(narrow.distillation.teacher)
+    resumed = pipeline.resume(tmp_path / "stopped")
+    assert "left out that are too long" in resumed.result["warnings"][0]
+    for name in ("warnings", "extra_rows", "metrics"):
+        assert resumed.result[name] == straight.result[name]
+    ours, theirs = tensors(resumed.path), tensors(straight.path)
+    assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
+
+
+def test_a_run_that_must_ask_a_teacher_that_is_gone_says_so(narrow, tmp_path):
+    with pytest.raises(RunInterruptedError):
+        pipeline.train(narrow, out=tmp_path / "s", stop=lambda: True)
+    shutil.rmtree(tmp_path / "s" / "teacher")
+    shutil.rmtree(narrow.distillation.teacher)
+    with pytest.raises(RunError, match="put the teacher back") as caught:
+        pipeline.resume(tmp_path / "s")
+    assert caught.value.code == "RUN-TEACHER"
 
 
 def test_a_run_goes_on_with_what_it_kept_and_ends_as_if_never_stopped(stopped, run, monkeypatch):
@@ -129,7 +207,9 @@ def test_what_was_kept_and_is_damaged_is_found_again(stopped, run):
     assert all(torch.equal(tensors(stopped)[name], tensor) for name, tensor in tensors(run).items())
 
 
-def test_a_run_does_not_go_on_with_another_teacher(student, film_recipe, tmp_path):
+def test_a_run_that_must_ask_again_does_not_go_on_with_another_teacher(
+    student, film_recipe, tmp_path
+):
     teacher = pipeline.train(load_recipe(film_recipe, ["training.epochs=1"]), out=tmp_path / "t")
     section = student.distillation.model_copy(update={"teacher": str(teacher.path)})
     steps = iter(range(100))
@@ -140,6 +220,7 @@ def test_a_run_does_not_go_on_with_another_teacher(student, film_recipe, tmp_pat
             stop=lambda: next(steps) == 1,
         )
     shutil.rmtree(teacher.path)
+    shutil.rmtree(tmp_path / "s" / "teacher")
     changed = load_recipe(film_recipe, ["training.epochs=1", "seed=5"])
     pipeline.train(changed, out=teacher.path)
     with pytest.raises(RunError) as caught:

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from loratory import pipeline
 from loratory.errors import DataError, ModelError, NumericsError, RunError
+from loratory.inference.asked import asked_rows
 from loratory.inference.tuned import load_run, untrained
 from loratory.methods.trained import trained_tensors
 from loratory.recipe.load import load_recipe
@@ -65,6 +66,18 @@ def test_scores_are_probabilities_of_every_label_and_the_largest_wins(tuned):
         assert tuple(line.scores) == tuned.recipe.task.labels == LABELS
         assert sum(line.scores.values()) == pytest.approx(1)
         assert line.scores[line.prediction] == max(line.scores.values())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_are_no_answers(film_run, value):
+    broken = load_run(film_run)
+    broken.base.network.get_parameter("score.weight").data[0] = value
+    with pytest.raises(NumericsError, match=r"NUM-NAN.*at 0") as caught:
+        broken.predict(["lovely"])
+    assert caught.value.exit_code == 7
+    rows = asked_rows(["lovely", "dull"], "labelled")
+    with pytest.raises(NumericsError, match="NUM-NAN"):
+        broken.evaluate(rows, broken.task.encode(rows))
 
 
 def test_no_texts_have_no_predictions(tuned):

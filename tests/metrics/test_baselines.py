@@ -111,6 +111,12 @@ def test_every_baseline_of_questions_has_an_interval_per_metric():
         assert baseline.intervals.keys() == baseline.metrics.keys()
 
 
+def test_questions_on_one_context_are_drawn_together():
+    rows = [(f"a cat {n}?", "A cat sat. A dog ran.", ("A cat sat",)) for n in range(20)]
+    (found,) = question_baselines(rows, version="1.1")
+    assert found.intervals["f1"] == (0, 1)
+
+
 def test_the_same_questions_give_the_same_baselines():
     rows = [BUILT, GROUND, COLOUR]
     assert question_baselines(rows, version="2.0") == question_baselines(rows, version="2.0")

@@ -6,7 +6,7 @@ from scipy.stats import ttest_rel
 
 from loratory.metrics.mcnemar import mcnemar_p_value
 from loratory.metrics.paired import paired_difference, resampled
-from loratory.metrics.row_sums import RowSums
+from loratory.metrics.parts import RowSums
 
 ROWS = 200
 

@@ -93,6 +93,7 @@ def test_a_missing_key_is_refused_with_its_line(tmp_path, key):
         ("scores", {"negative": None}),
         ("scores", {"negative": float("nan")}),
         ("scores", {"negative": float("inf")}),
+        ("scores", {"negative": 10**400}),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_name(tmp_path, key, value):

@@ -1,8 +1,11 @@
 """The complete account of found answers: every number from the lines alone."""
 
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from loratory.errors import DataError
 from loratory.metrics.predictions import Prediction
@@ -89,6 +92,38 @@ def test_every_metric_has_an_interval_around_it():
     for name, (low, high) in scores.intervals.items():
         assert 0 <= low <= scores.metrics[name] <= high <= 1
         assert low < high
+
+
+def paragraphs(amount, each):
+    """Return questions, of which all on one paragraph are answered alike."""
+    rng = random.Random(0)
+    return [
+        Prediction(f"{paragraph}/{n}", "who?", ("cat",), said, {}, group=f"p{paragraph}")
+        for paragraph in range(amount)
+        for said in [rng.choice(["cat", "dog"])]
+        for n in range(each)
+    ]
+
+
+def test_intervals_are_those_of_drawing_whole_paragraphs():
+    lines = paragraphs(30, each=4)
+    right = np.array([float(row.prediction == "cat") for row in lines]).reshape(30, 4)
+    draws = np.random.default_rng(1).integers(0, 30, size=(20_000, 30))
+    means = right[draws].mean(axis=(1, 2))
+    # As t is wider than the normal distribution, with 29 degrees of freedom.
+    wider = right.mean() + stdtrit(29, 0.975) / 1.96 * (means - right.mean())
+    found = evaluate_questions(lines, version="1.1").intervals["exact_match"]
+    # Each end is a percentile of 2,000 draws whose spread is about 0.09.
+    assert found == pytest.approx(tuple(np.percentile(wider, [2.5, 97.5])), abs=0.02)
+    low, high = evaluate_questions(
+        [replace(row, group=None) for row in lines], version="1.1"
+    ).intervals["exact_match"]
+    assert high - low < 0.6 * (found[1] - found[0])
+
+
+def test_a_single_paragraph_says_nothing_about_others():
+    found = evaluate_questions(paragraphs(1, each=50), version="1.1")
+    assert found.intervals["exact_match"] == (0.0, 1.0)
 
 
 def test_the_order_of_the_lines_does_not_matter_to_the_metrics():

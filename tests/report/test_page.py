@@ -214,8 +214,22 @@ def test_questions_are_asked_from_a_file_and_texts_are_gone_on_with(spans, writt
         assert f"loratory predict runs/{record.name} --file questions.json" in words
         assert f"loratory evaluate runs/{record.name} --file questions.json" in words
     words = Page(rendered(texts)).text
-    assert f'loratory generate runs/{texts.name} "how a text begins"' in words
+    assert f'loratory generate runs/{texts.name} "a beginning"' in words
     assert f"loratory evaluate runs/{texts.name} --file texts.txt" in words
+
+
+def test_a_run_that_prefers_answers_is_asked_to_write(record):
+    result = record.result.model_copy(update={"task": "preference"})
+    words = Page(rendered(replace(record, result=result))).text
+    assert f'loratory generate runs/{record.name} "a prompt"' in words
+    assert "loratory predict" not in words
+
+
+def test_of_a_task_that_nobody_knows_no_use_is_told(record):
+    result = record.result.model_copy(update={"task": "juggling"})
+    words = Page(rendered(replace(record, result=result))).text
+    assert "juggling" in words
+    assert "Use it" not in words
 
 
 def test_answers_stand_beside_the_right_ones_in_two_sheets(spans):

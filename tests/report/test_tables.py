@@ -48,6 +48,17 @@ def test_costs_are_told_with_what_explains_them(record):
     assert found["steps"] == ("15", "to the end")
 
 
+def test_what_a_student_learned_from_and_its_teacher_took_is_told(changed):
+    taught = changed(extra_rows=1500, teacher_seconds=61.0)
+    found = {name: cell.detail for name, cell in costs(taught).items()}
+    assert found["training"] == (
+        "and 6.0\u202fs of evaluation, 1\u202fmin 01\u202fs of asking the teacher"
+    )
+    assert found["tokens per second"] == "1,200 tokens in the training rows and 1,500 extra texts"
+    train, validation = data_table(taught).rows
+    assert (train[1].detail, validation[1].detail) == ("and 1,500 extra texts", "")
+
+
 def test_costs_that_nobody_measured_are_left_out(record):
     assert costs(replace(record, result=RunResult(), events=[])) == {}
 
@@ -119,6 +130,12 @@ def test_costs_of_a_full_model_name_it_so(spans, changed):
     assert costs(spans)["model"].value == "9.8\u202fMB"
     everything = changed(spans, trainable_parameters=136958)
     assert costs(everything)["trainable parameters"].detail == "all there are"
+
+
+def test_of_a_run_on_a_gpu_its_memory_is_told_beside_the_processes(spans, changed):
+    assert "peak memory of the GPU" not in costs(spans)
+    on_gpu = costs(changed(spans, peak_gpu_memory_mb=20480.4))
+    assert on_gpu["peak memory of the GPU"].value == "20,480 MB"
 
 
 def test_where_nothing_trained_no_training_is_told(written):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loratory.runs.environment import environment, usable_cores
+from loratory.runs.environment import environment, forget_peak_memory, usable_cores
 
 
 def test_versions_are_those_that_are_imported():
@@ -55,6 +55,25 @@ def test_peak_memory_grows_with_what_is_held_and_stays():
     before, after, later = map(float, printed(code).split())
     assert after - before == pytest.approx(200, abs=2)
     assert later == pytest.approx(after, abs=1)
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="cannot be reset here")
+def test_peak_memory_that_was_forgotten_begins_with_what_is_held():
+    code = (
+        "from loratory.runs.environment import forget_peak_memory, peak_memory_mb as peak\n"
+        "before = peak(); held = b'x' * 200_000_000; del held\n"
+        "forget_peak_memory(); print(before, peak())"
+    )
+    before, later = map(float, printed(code).split())
+    assert later == pytest.approx(before, abs=20)
+
+
+def test_where_the_system_cannot_forget_nothing_happens(monkeypatch):
+    def refused(*_args):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_text", refused)
+    forget_peak_memory()
 
 
 def test_peak_memory_is_not_that_of_the_process_that_started_this_one():

@@ -86,6 +86,15 @@ def test_a_run_that_starts_over_replaces_every_step(path):
     assert steps(path) == [(2, 1)]
 
 
+def test_a_run_that_starts_over_replaces_what_was_said_at_step_0_too(path):
+    for _ in range(2):
+        with RunLog(path) as log:
+            log.write("start")
+            log.write("evaluation", step=0)
+    events = [(event["event"], event["attempt"]) for event in read_events(path)]
+    assert events == [("start", 1), ("start", 2), ("evaluation", 2)]
+
+
 def test_an_attempt_that_trains_nothing_replaces_nothing(path):
     write_attempt(path, "start", steps=[1, 2])
     write_attempt(path, "warning", message="the adapter is old")

@@ -47,7 +47,7 @@ def log_probabilities(task, network, rows, *, shared=False):
 @torch.no_grad()
 def test_softened_by_nothing_they_are_what_the_task_predicts(made):
     task, network = made
-    found = log_probabilities(task, network, task.taught(ROWS))
+    found = log_probabilities(task, network, task.taught(ROWS).rows)
     encoding = task.encode(ROWS)
     for row, asked, ours in zip(ROWS, encoding.asked, found, strict=True):
         batch = flatten(asked)
@@ -61,10 +61,10 @@ def test_the_loss_is_teachers_and_labels_by_torch(made):
     task, network = made
     labels = [row.label for row in ROWS]
     labels[1] = NO_LABEL
-    rows = with_teacher(task.taught(ROWS), labels, SAID.tolist())
+    rows = with_teacher(task.taught(ROWS).rows, labels, SAID.tolist())
     batch = flatten(rows)
     found = Distilled(task, SECTION).loss(network, network(batch), batch)
-    student = log_probabilities(task, network, task.taught(ROWS)).double()
+    student = log_probabilities(task, network, task.taught(ROWS).rows).double()
     apart = F.kl_div(
         (student / 3).log_softmax(-1), (SAID.double() / 3).softmax(-1), reduction="sum"
     )
@@ -78,7 +78,7 @@ def test_the_loss_is_teachers_and_labels_by_torch(made):
 
 def test_without_a_teachers_weight_one_word_learns_as_it_does_by_itself(made):
     task, network = made
-    rows = with_teacher(task.taught(ROWS), [row.label for row in ROWS], SAID.tolist())
+    rows = with_teacher(task.taught(ROWS).rows, [row.label for row in ROWS], SAID.tolist())
     batch = flatten(rows)
     section = SECTION.model_copy(update={"alpha": 0.0})
     found = Distilled(task, section).loss(network, network(batch), batch)
@@ -89,7 +89,7 @@ def test_without_a_teachers_weight_one_word_learns_as_it_does_by_itself(made):
 @torch.no_grad()
 def test_a_row_alone_and_among_others_gives_the_same(made):
     task, network = made
-    rows = with_teacher(task.taught(ROWS), [0, 1, NO_LABEL, 2], SAID.tolist())
+    rows = with_teacher(task.taught(ROWS).rows, [0, 1, NO_LABEL, 2], SAID.tolist())
     distilled = Distilled(task, SECTION)
 
     def loss(part):

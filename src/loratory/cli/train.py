@@ -19,21 +19,10 @@ from loratory.cli.progress import RunProgress
 from loratory.errors import ConfigError
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Recipe
+from loratory.report.commands import commands
 
 if TYPE_CHECKING:
     from loratory.pipeline import Run
-
-_CLASSES = 'loratory predict {run} "a text"'
-_QUESTIONS = "loratory predict {run} --file questions.jsonl"
-_USES = {
-    "classify": _CLASSES,
-    "label_words": _CLASSES,
-    "span_qa": _QUESTIONS,
-    "written_qa": _QUESTIONS,
-    "text": 'loratory generate {run} "a beginning"',
-    "word_problem": 'loratory predict {run} "a problem"',
-    "preference": 'loratory generate {run} "a prompt"',
-}
 
 
 def train(
@@ -91,15 +80,18 @@ def _show(run: "Run") -> None:
     for split, found in result["evaluation"].items():
         print_table(_scores(split, found, result["baselines"][split]))
     if result["steps"]:
+        # A run that was finished by an earlier version says nothing of a GPU.
+        on_gpu = result.get("peak_gpu_memory_mb")
         print_text(
             f"{result['seconds']:.0f} s of training, {result['tokens_per_second']:.0f} tokens/s, "
             f"at most {result['peak_memory_mb']:,.0f} MB, "
+            f"{f'on the GPU {on_gpu:,.0f} MB, ' if on_gpu else ''}"
             f"{result['adapter_bytes'] / 1e6:.1f} MB of tuned weights"
         )
     for kind, look in run.looks.items():
         print_text(f"{kind}: {look}")
     print_text(f"report:  {run.path / 'report.html'}")
-    print_text(f"use it:  {_USES[result['task']].format(run=run.path)}")
+    print_text(f"use it:  {commands(run.recipe.task.reads, str(run.path)).use}")
 
 
 def _scores(split: str, found: dict[str, Any], baselines: list[dict[str, Any]]) -> Table:

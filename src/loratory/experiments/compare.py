@@ -37,8 +37,8 @@ from loratory.metrics.letters import shared_letters
 from loratory.metrics.mcnemar import mcnemar_p_value
 from loratory.metrics.paired import Difference, Resampled, paired_difference, resampled
 from loratory.metrics.pareto import on_front
+from loratory.metrics.parts import RowSums, clusters_of
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.row_sums import RowSums
 from loratory.report.comparison import FRONTS, SIGNIFICANT, Comparison, Entry, Pair, Test
 
 
@@ -128,10 +128,8 @@ class _Sampled:
 def _clusters(lines: Sequence[Sequence[Prediction]]) -> tuple[Counts, bool]:
     """Return the number of each row's cluster, and whether the lines of a run say what it is."""
     for own in lines:
-        groups = [line.group for line in own if line.group is not None]
-        if len(groups) == len(own):
-            numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-            return np.array([numbers[group] for group in groups]), True
+        if all(line.group is not None for line in own):
+            return clusters_of(own), True
     return np.arange(len(lines[0])), False
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from loratory.errors import ConfigError, DataError, RunError
 from loratory.experiments.sweep_folder import SweepFolder
+from loratory.metrics.parts import RowSums
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.row_sums import RowSums, row_sums
+from loratory.metrics.row_sums import row_sums
 from loratory.recipe.load import load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.report.read import read_run
-from loratory.report.record import CHOOSES_CLASSES, RunRecord
+from loratory.report.record import RunRecord
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 
@@ -195,10 +196,10 @@ def _refuse_trial(folder: Path) -> None:
 
 def _check_task(first: GivenRun, other: GivenRun) -> None:
     """Refuse runs whose scores mean different things."""
-    kinds = [run.recipe.task.kind for run in (first, other)]
-    if not (kinds[0] == kinds[1] or {*kinds} <= {*CHOOSES_CLASSES}):
+    one, another = first.recipe.task, other.recipe.task
+    if one.kind != another.kind and not one.reads == another.reads == "labelled":
         raise _mismatch(
-            first, other, "the runs do different tasks", got=kinds[1], expected=kinds[0]
+            first, other, "the runs do different tasks", got=another.kind, expected=one.kind
         )
     labels = [run.record.labels for run in (first, other)]
     if labels[0] != labels[1]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from loratory.experiments.given_runs import GivenRun
 
-_QUESTIONS = ("span_qa", "written_qa")
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -72,7 +70,7 @@ def _rows(drawn: Drawn) -> str:
 def _paragraphs(runs: Sequence[GivenRun], drawn: Drawn) -> str:
     if drawn.known:
         return f"Questions on one paragraph were drawn together: {drawn.clusters:,} paragraphs."
-    if runs[0].recipe.task.kind not in _QUESTIONS:
+    if runs[0].recipe.task.reads != "questions":
         return ""
     return (
         "The prediction lines do not say which questions share a paragraph, so each was drawn for "

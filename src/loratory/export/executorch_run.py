@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from torch import nn
 
@@ -27,7 +27,15 @@ from loratory.models.executorch_file import require_executorch
 from loratory.models.executorch_network import FILE
 from loratory.models.load import Base
 from loratory.models.recurrent import Recurrent
-from loratory.recipe.schema import ClassifyTask, LabelWordsTask, SpanQATask, TextTask
+from loratory.recipe.schema import (
+    ClassifyTask,
+    LabelWordsTask,
+    PreferenceTask,
+    SpanQATask,
+    TextTask,
+    WordProblemTask,
+    WrittenQATask,
+)
 
 TOLERANCE = 1e-4
 LONGEST = 1024
@@ -75,9 +83,11 @@ def _longest(tuned: Tuned, run: Path) -> int:
     match task:
         case ClassifyTask() | LabelWordsTask() | SpanQATask() | TextTask():
             return task.max_length or min(tuned.base.positions, LONGEST)
-        case _:
+        case WrittenQATask() | WordProblemTask() | PreferenceTask():
             what = f"a model of task {task.kind} writes, and the program keeps no past"
             raise _not_exported(what, run)
+        case _:
+            assert_never(task)
 
 
 def _network(tuned: Tuned, plain: Base, folder: Path, run: Path) -> nn.Module:

@@ -22,6 +22,7 @@ from loratory.export.rung import Rung, measured
 from loratory.export.rungs_compared import compared_rungs
 from loratory.inference.opened import open_model
 from loratory.inference.tuned import Tuned, load_run
+from loratory.methods.elsewhere import settled
 from loratory.methods.method import without
 from loratory.methods.rounded import layers_to_round
 from loratory.methods.transformers_folder import save_model
@@ -29,6 +30,7 @@ from loratory.models.checks import weight_files
 from loratory.models.load import Base
 from loratory.models.whole_numbers import require_torchao
 from loratory.recipe.load import load_recipe
+from loratory.recipe.method import trains_the_base
 from loratory.recipe.quantization import Int4Quantization, Int8Quantization, QuantizationSection
 from loratory.report.ladder import draw_ladder, ladder_page
 from loratory.runs.atomic import write_file
@@ -40,8 +42,6 @@ LADDER = "ladder.json"
 BASE, TUNED, MERGED = "base", "tuned, float32", "merged, float32"
 _ON_PROCESSOR = {"training.device": "cpu", "training.precision": "float32"}
 _KINDS: dict[str, QuantizationSection] = {"int8": Int8Quantization(), "int4": Int4Quantization()}
-# Methods that can be taken off a network, which then is the base.
-_TAKEN_OFF = frozenset({"lora", "ia3", "bottleneck", "none", "prompting"})
 _ALL = 2**62
 
 
@@ -125,7 +125,8 @@ def _rungs(
 
 def _base(tuned: Tuned, checked: Checked, size: int) -> Rung:
     """Measure the base: its cost, and its answers where it has any without training."""
-    taken_off = tuned.method.kind in _TAKEN_OFF
+    # What was trained beside the base's weights can be taken off, and what is left is the base.
+    taken_off = not trains_the_base(settled(tuned.recipe.method))
     with without(tuned.base.network) if taken_off else nullcontext():
         rung = measured(BASE, tuned, checked, size=size)
     if taken_off and not tuned.task.heads:

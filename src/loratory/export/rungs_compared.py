@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from loratory.export.rung import Rung
 from loratory.metrics.mcnemar import mcnemar_p_value
 from loratory.metrics.paired import paired_difference, resampled
+from loratory.metrics.parts import clusters_of
 from loratory.metrics.predictions import Prediction
 from loratory.metrics.row_sums import row_sums
 from loratory.recipe.schema import Recipe, task_labels
@@ -43,7 +42,7 @@ def _rung(
         found |= {"value": None, "interval": None, "certificate": rung.certificate}
     if rung.predictions:
         sums = row_sums(recipe.task, rung.predictions, labels=task_labels(recipe.task) or ())
-        sample = resampled([sums[metric]], _clusters(rung.predictions), entry=0)
+        sample = resampled([sums[metric]], clusters_of(rung.predictions), entry=0)
         found |= {"value": sample.value, "interval": sample.interval}
         if rung.predictions is not reference:
             apart = _difference(recipe, metric, rung.predictions, reference)
@@ -55,7 +54,7 @@ def _rung(
 def _difference(
     recipe: Recipe, metric: str, first: Sequence[Prediction], second: Sequence[Prediction]
 ) -> Mapping[str, Any]:
-    labels, clusters = task_labels(recipe.task) or (), _clusters(first)
+    labels, clusters = task_labels(recipe.task) or (), clusters_of(first)
     one, other = (row_sums(recipe.task, lines, labels=labels)[metric] for lines in (first, second))
     samples = [resampled([sums], clusters, entry=place) for place, sums in enumerate((one, other))]
     found, test = paired_difference(*samples), "bootstrap"
@@ -69,9 +68,3 @@ def _difference(
         "p_value": p_value,
         "test": test,
     }
-
-
-def _clusters(lines: Sequence[Prediction]) -> Any:
-    """Return the number of each row's cluster: the questions of one paragraph are one."""
-    groups = [line.group if line.group is not None else line.id for line in lines]
-    return np.unique(groups, return_inverse=True)[1]

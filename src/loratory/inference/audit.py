@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 from loratory.data.audit import Audit, audit
+from loratory.inference.reading import reading_task
 from loratory.inference.result import RunInput, token_lengths, warnings
-from loratory.methods.elsewhere import settled
-from loratory.methods.virtual_start import positions_left
-from loratory.models.make import tokenizer_for
 from loratory.recipe.schema import NoMethod, PromptingMethod, Recipe
 from loratory.tasks.given import given_rows
-from loratory.tasks.make import make_task, shown_before
 
 
 @dataclass(frozen=True)
@@ -34,10 +31,7 @@ def audit_data(recipe: Recipe) -> DataAudit:
         ModelError, SecurityError: the adapter to begin with cannot be read or trusted.
     """
     recipe, dataset = given_rows(recipe)
-    tokenizer, positions = tokenizer_for(recipe.base)
-    positions = positions_left(settled(recipe.method), positions)
-    task = make_task(recipe.task, tokenizer=tokenizer, positions=positions)
-    task = shown_before(task, recipe.method, dataset.examples)
+    task = reading_task(recipe, dataset.examples)
     trains = not isinstance(recipe.method, NoMethod | PromptingMethod)
     encodings = {
         split: task.encode(rows)

@@ -149,7 +149,9 @@ def _text_of(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int]) -> str:
 
     Together, for without the prompt some tokenizers drop the space before the first word.
     """
-    text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = tokenizer.decode(
+        list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
     assert isinstance(text, str)
     return text
 

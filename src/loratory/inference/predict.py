@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TypeVar
 
 import torch
@@ -10,8 +11,10 @@ from torch import Tensor
 from loratory.batching.flat import FlatBatch, flatten
 from loratory.batching.plan import micro_batches
 from loratory.batching.rows import EncodedRow, Encoding, total_tokens
+from loratory.errors import NumericsError
 from loratory.inference.generate import generate
 from loratory.inference.side_by_side import side_by_side
+from loratory.metrics.predictions import Prediction
 from loratory.models.network import Network
 from loratory.tasks.task import Output, Task, Writing
 
@@ -67,6 +70,24 @@ def answer_rows(
     return Answers(
         [[found[id(piece)] for piece in asked] for asked in encoding.asked], loss, tokens
     )
+
+
+def require_finite(predictions: Sequence[Prediction]) -> None:
+    """Refuse numbers of which some answer would come out all the same, as of any comparison.
+
+    Raises:
+        NumericsError: a score is not finite.
+    """
+    for line in predictions:
+        if not all(map(isfinite, line.scores.values())):
+            raise NumericsError(
+                "NUM-NAN",
+                "what the network says of a row is not finite",
+                at=line.id,
+                expected="finite numbers",
+                fix="use an earlier checkpoint, training.precision=float32, or a new run with a "
+                "lower training.learning_rate",
+            )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,19 @@ import numpy as np
 
 from loratory.batching.rows import Encoding, total_tokens
 from loratory.data.rows import Dataset, Row
-from loratory.inference.teacher import Teacher
+from loratory.inference.teacher import Reading, Teacher
 from loratory.inference.tuned import Tuned
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.evaluate import ClassificationScores
 from loratory.metrics.predictions import read_predictions
 from loratory.metrics.written_answers import WrittenScores
 from loratory.recipe.schema import LabelWordsTask, base_name
-from loratory.runs.environment import peak_memory_mb
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.tasks.task import Referring, Scores
 from loratory.tasks.written_answers import CUT
 from loratory.train.checkpoint import TrainState
+from loratory.train.memory import peaks
 
 UNTUNED = "untuned"
 """Begins the name of what the base said before training."""
@@ -37,6 +37,9 @@ class RunInput:
     dataset: Dataset
     encodings: Mapping[str, Encoding]
     teacher: Teacher | None = None
+    reading: Reading = field(default_factory=Reading)
+    """How the teacher reads what is learned from."""
+
     extra: tuple[Row, ...] = ()
     """Texts without labels, of which the teacher alone says something."""
 
@@ -68,16 +71,18 @@ def run_result(
     split = next((name for name in _HEADLINE_ORDER if name in evaluation), None)
     headline = evaluation[split] if split else {"metrics": {}, "intervals": {}}
     task = tuned.recipe.task
-    looks = sum(e["event"] == "evaluation" and e["split"] == "validation" for e in events)
+    looked = [e for e in events if e["event"] == "evaluation" and e["split"] == "validation"]
     return {
         "run": str(folder.path),
         "metrics": headline["metrics"],
         "intervals": headline["intervals"],
         **_costs(folder, events),
+        **_most_held(tuned, events),
         "split": split,
         # With a single look at the validation rows nothing was chosen on them.
-        "selected_on": "validation" if looks > 1 else None,
+        "selected_on": "validation" if len({e["step"] for e in looked}) > 1 else None,
         "rows": {name: len(rows) for name, rows in given.dataset.splits.items()},
+        "extra_rows": len(given.extra),
         "evaluation": evaluation,
         "baselines": {split: _baselines(tuned, given, folder, split) for split in evaluation},
         "truncated": {name: found.truncated for name, found in given.encodings.items()},
@@ -114,9 +119,10 @@ def warnings(given: RunInput) -> list[str]:
     """Return what a person must know before they believe numbers on these rows."""
     found = list(given.dataset.warnings)
     for split, encoding in given.encodings.items():
-        found += [f"{split}: {note}" for note in encoding.notes]
+        whose = f"{split} and extra texts" if split == "train" and given.extra else split
+        found += [f"{whose}: {note}" for note in encoding.notes]
         if encoding.truncated:
-            found.append(f"{split}: {encoding.truncated} texts were cut at task.max_length")
+            found.append(f"{whose}: {encoding.truncated} texts were cut at task.max_length")
     if not given.encodings.keys() & {"validation", "test"}:
         found.append(
             "no rows were held out, so nothing is known of the quality: set data.holdout, "
@@ -170,18 +176,30 @@ def _costs(folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, 
         if event["event"] == "step":
             total.update({"seconds": event["seconds"], "tokens": event["tokens"]})
     # What is not computed in the steps any more: once, though each attempt computes or reads it.
-    frozen = [e.get("seconds", 0) for e in events if e["event"] == "frozen_states"]
-    total["seconds"] += max(frozen, default=0)
-    peaks = [e["peak_memory_mb"] for e in events if e["event"] == "stop"]
+    once = (_longest(events, kind) or 0 for kind in ("frozen_states", "references"))
+    seconds = total["seconds"] + sum(once)
     outline = next(event for event in events if event["event"] in {"start", "continue"})
     return {
-        "seconds": total["seconds"],
-        "tokens_per_second": total["tokens"] / total["seconds"] if total["seconds"] else None,
-        "peak_memory_mb": max([*peaks, peak_memory_mb()]),
+        "seconds": seconds,
+        "teacher_seconds": _longest(events, "teacher"),
+        "tokens_per_second": total["tokens"] / seconds if seconds else None,
         "trainable_parameters": outline["trainable_parameters"],
         "total_parameters": outline["total_parameters"],
         "adapter_bytes": _size(folder.adapter),
     }
+
+
+def _most_held(tuned: Tuned, events: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Return the most memory that an attempt held, None of a GPU where none was used."""
+    now = peaks(tuned.compute.device)
+    attempts = [now, *(event for event in events if event["event"] == "stop")]
+    known = {name: [e[name] for e in attempts if e.get(name) is not None] for name in now}
+    return {name: max(values, default=None) for name, values in known.items()}
+
+
+def _longest(events: Sequence[Mapping[str, Any]], kind: str) -> float | None:
+    """Return the seconds of the longest event of a kind, None where there was none."""
+    return max((e.get("seconds", 0) for e in events if e["event"] == kind), default=None)
 
 
 def _size(folder: Path) -> int:

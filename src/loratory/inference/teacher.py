@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from loratory.data.rows import Row
-from loratory.errors import ConfigError
+from loratory.errors import ConfigError, DataError
+from loratory.inference.reading import readable, reading_task, task_of_run
 from loratory.inference.tuned import Tuned, load_run, trained_adapter, untrained
 from loratory.models.load import base_digest
 from loratory.models.source import base_source
@@ -17,9 +18,21 @@ from loratory.recipe.schema import LabelWordsTask, NoMethod, Recipe, task_labels
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.runs.manifest import MANIFEST
+from loratory.tasks.task import Task
 from loratory.train.compute import Compute
 
 _LEAST = torch.finfo(torch.float32).tiny  # a class that the teacher rules out stays finite
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a teacher reads the texts of a run; kept beside what it says, for it may be gone then."""
+
+    notes: tuple[str, ...] = ()
+    """What a person should know of it."""
+
+    unread: tuple[str, ...] = ()
+    """Ids of the altered texts that it cannot read."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,36 @@ class Teacher:
 
     load: Callable[[Compute], Tuned]
     """Loads it, to compute where the student does."""
+
+    task: Callable[[], Task]
+    """Makes its task without its weights, to read texts as it does."""
+
+    def reading(self, rows: Sequence[Row], altered: Sequence[Row]) -> Reading:
+        """Return how it reads the rows, and those of the altered texts that it can.
+
+        Raises:
+            ConfigError: it cannot read a row (CFG-TEACHER).
+            RunError, ModelError, SecurityError, ResourceError: its base cannot be read.
+        """
+        task = self.task()
+        read = readable(task, altered)
+        try:
+            encoding = task.encode([*rows, *read])
+        except DataError as error:
+            raise ConfigError(
+                "CFG-TEACHER",
+                f"the teacher cannot read {error.at}: {error.problem}",
+                at="distillation.teacher",
+                got=error.got,
+                expected=error.expected,
+                fix="shorten the text, or let the teacher cut it: name one that was tuned with "
+                "task.too_long=truncate, or set that here where the teacher is a base",
+            ) from None
+        notes = [f"teacher: {note}" for note in encoding.notes]
+        if encoding.truncated:
+            notes.append(f"teacher: {encoding.truncated} texts were cut at its task.max_length")
+        unread = {row.id for row in altered} - {row.id for row in read}
+        return Reading(tuple(notes), tuple(sorted(unread)))
 
     def log_probabilities(self, rows: Sequence[Row], compute: Compute) -> torch.Tensor:
         """Return log p of each class for each row, `[rows, classes]`, in float32.
@@ -64,13 +107,19 @@ def open_teacher(name: str, recipe: Recipe) -> Teacher:
         return _run_as_teacher(folder, labels)
     if isinstance(recipe.task, LabelWordsTask):
         as_it_is = recipe.model_copy(
-            update={"base": name, "method": NoMethod(), "distillation": None}
+            update={
+                "base": name,
+                "method": NoMethod(),
+                "quantization": None,
+                "distillation": None,
+            }
         )
         return Teacher(
             name,
             labels,
-            _digest(base_digest(base_source(name).folder), recipe.task.model_dump_json()),
+            _digest(base_digest(base_source(name).folder), _answers_follow_from(as_it_is)),
             lambda compute: untrained(_computing(as_it_is, compute)),
+            lambda: reading_task(as_it_is),
         )
     if (folder.path / "config.json").is_file():
         raise ConfigError(
@@ -83,6 +132,17 @@ def open_teacher(name: str, recipe: Recipe) -> Teacher:
         )
     RunFolder.open(folder.path)  # says what is wrong with it
     raise AssertionError(name)
+
+
+def known_teacher(name: str, recipe: Recipe, digest: str) -> Teacher:
+    """Return a teacher that has been asked before; it need not be there before it is asked more."""
+    return Teacher(
+        name,
+        task_labels(recipe.task) or (),
+        digest,
+        lambda compute: open_teacher(name, recipe).load(compute),
+        lambda: open_teacher(name, recipe).task(),
+    )
 
 
 def _run_as_teacher(folder: RunFolder, labels: Sequence[str]) -> Teacher:
@@ -103,13 +163,14 @@ def _run_as_teacher(folder: RunFolder, labels: Sequence[str]) -> Teacher:
     digest = _digest(
         *(path.read_text(encoding="utf-8") for path in (adapter.path / MANIFEST, *beside)),
         read_json(folder.environment)["digests"]["base"],
-        taught.model_dump_json(include={"task", "method", "quantization"}),
+        _answers_follow_from(taught),
     )
     return Teacher(
         str(folder.path.resolve()),
         tuple(labels),
         digest,
         lambda compute: load_run(folder.path, overrides=_as_student(compute)),
+        lambda: task_of_run(folder),
     )
 
 
@@ -124,6 +185,10 @@ def _as_student(compute: Compute) -> dict[str, object]:
 def _computing(recipe: Recipe, compute: Compute) -> Recipe:
     settings = {key.partition(".")[2]: value for key, value in _as_student(compute).items()}
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=settings)})
+
+
+def _answers_follow_from(recipe: Recipe) -> str:
+    return recipe.model_dump_json(include={"task", "method", "quantization"})
 
 
 def _digest(*parts: str) -> str:

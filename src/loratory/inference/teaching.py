@@ -3,29 +3,33 @@
     training rows + texts without labels ─► teacher ─► log p of each class ─► RUN/teacher ─► rows
 
 `RUN/teacher` is called by a digest of the teacher, the rows and the classes; a run that goes on
-reads it back. The user's cache has it too, for other runs of the same rows.
+reads it back, and needs its teacher no more. The user's cache has it too, for other runs of the
+same rows.
 """
 
 import hashlib
 import json
 import shutil
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from loratory.batching.rows import one_each
-from loratory.data.extra import extra_rows
-from loratory.errors import RunError
+from loratory.data.extra import altered_rows, extra_rows
+from loratory.data.rows import Row
+from loratory.errors import LoratoryError, RunError
 from loratory.inference.kept_file import kept_file
+from loratory.inference.reading import readable
 from loratory.inference.result import RunInput
-from loratory.inference.teacher import Teacher, open_teacher
+from loratory.inference.teacher import Reading, Teacher, known_teacher, open_teacher
 from loratory.inference.tuned import Tuned
+from loratory.recipe.schema import Recipe
 from loratory.runs.folder import RunFolder
-from loratory.runs.published import publish_folder, recover_published
+from loratory.runs.published import Published, publish_folder, recover_published
 from loratory.tasks.distilled import NO_LABEL, Distilled, with_teacher
 from loratory.tasks.task import Objective, Teachable
 from loratory.train.compute import Compute
@@ -34,44 +38,58 @@ from loratory.train.fit import Tell
 _FILE, _TENSOR = "log_probabilities.safetensors", "log_probabilities"
 
 
-def with_extra(tuned: Tuned, given: RunInput) -> RunInput:
+def with_extra(tuned: Tuned, given: RunInput, folder: RunFolder | None = None) -> RunInput:
     """Return a run's input with its teacher, checked, and with the texts that have no label.
 
+    `folder` is that of a run that goes on.
+
     Raises:
-        ConfigError, RunError, ModelError, ResourceError: as `open_teacher`.
+        ConfigError, RunError, ModelError, SecurityError, ResourceError: as `open_teacher`, and
+            `Teacher.reading`; of a run that goes on, its teacher is needed and gone (RUN-TEACHER).
         DataError: as `extra_rows`, or a text is too long for the student.
     """
-    recipe = tuned.recipe
+    recipe, dataset = tuned.recipe, given.dataset
     section = recipe.distillation
     if section is None:
         return given
-    teacher = open_teacher(section.teacher, recipe)
-    dataset = given.dataset
-    extra, notes = extra_rows(dataset, section, recipe.data, seed=recipe.seed)
-    dataset = replace(dataset, warnings=(*dataset.warnings, *notes))
+    texts, notes = extra_rows(dataset, section, recipe.data)
+    made = altered_rows(dataset, section, seed=recipe.seed)
+    altered = readable(tuned.task, made)
+    labelled = dataset.rows("train")
+    teacher, reading = _teacher(section.teacher, recipe, [*labelled, *texts], altered, folder)
+    unread = {*reading.unread}
+    extra = (*texts, *(row for row in altered if row.id not in unread))
+    if left_out := len(texts) + len(made) - len(extra):
+        notes = (*notes, f"altered copies left out that are too long to be read: {left_out}")
     assert isinstance(tuned.task, Teachable)
-    before = given.encodings["train"]
-    learned = tuned.task.taught((*dataset.rows("train"), *extra))
-    train = one_each(learned, truncated=before.truncated, notes=before.notes)
-    encodings = {**given.encodings, "train": train}
-    return replace(given, dataset=dataset, encodings=encodings, teacher=teacher, extra=extra)
+    encodings = {**given.encodings, "train": tuned.task.taught((*labelled, *extra))}
+    return replace(
+        given,
+        dataset=replace(dataset, warnings=(*dataset.warnings, *notes, *reading.notes)),
+        encodings=encodings,
+        teacher=teacher,
+        reading=reading,
+        extra=extra,
+    )
 
 
 def with_teaching(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> RunInput:
     """Return a run's input with what its teacher says of every row to learn from.
 
     Raises:
-        RunError, ModelError, DataError: the teacher cannot be loaded, or cannot read a row.
+        RunError, ModelError: the teacher cannot be loaded.
     """
     if given.teacher is None:
         return given
     before = time.perf_counter()
     digest = _digest(given.teacher, given)
-    said = _kept(folder.teacher, digest)
-    is_kept = said is not None
-    if said is None:
+    kept = _kept(folder.teacher)
+    # What was kept of other rows is asked again.
+    is_kept = kept is not None and kept.info["digest"] == digest
+    if not is_kept:
         said = _asked(given.teacher, given, digest, tuned.compute)
-        _keep(folder.teacher, digest, said)
+        _keep(folder.teacher, digest, given, said)
+    said = load_file(folder.teacher / _FILE)[_TENSOR]
     own = [row.label for row in given.dataset.rows("train")]
     right = said[: len(own)].argmax(-1) == torch.tensor(own)
     tell(
@@ -99,6 +117,34 @@ def objective(tuned: Tuned) -> Objective:
     return Distilled(tuned.task, section)
 
 
+def _teacher(
+    name: str,
+    recipe: Recipe,
+    rows: Sequence[Row],
+    altered: Sequence[Row],
+    folder: RunFolder | None,
+) -> tuple[Teacher, Reading]:
+    """Return the teacher and how it reads the rows, as a run that goes on has kept it."""
+    kept = None if folder is None else _kept(folder.teacher)
+    if kept is not None and "teacher" in kept.info:
+        reading = Reading(tuple(kept.info["notes"]), tuple(kept.info["unread"]))
+        return known_teacher(name, recipe, kept.info["teacher"]), reading
+    try:
+        teacher = open_teacher(name, recipe)
+        return teacher, teacher.reading(rows, altered)
+    except LoratoryError as error:
+        if folder is None:
+            raise
+        raise RunError(
+            "RUN-TEACHER",
+            f"the run does not hold all that its teacher said, and cannot ask it: {error.problem}",
+            at=error.at,
+            got=error.got,
+            expected=error.expected,
+            fix=f"put the teacher back as it was at {name}, or start a new run",
+        ) from None
+
+
 def _digest(teacher: Teacher, given: RunInput) -> str:
     rows = [[row.text, row.label] for row in given.learned_rows]
     made_of = [teacher.digest, teacher.labels, rows]
@@ -115,22 +161,23 @@ def _asked(teacher: Teacher, given: RunInput, digest: str, compute: Compute) -> 
     return kept_file(digest, shape, torch.float32, fill).clone()
 
 
-def _kept(target: Path, digest: str) -> Tensor | None:
-    """Return what was kept; None where that is of other rows, or damaged: it is asked again."""
+def _kept(target: Path) -> Published | None:
+    """Return what was kept; what is damaged is removed, to be asked again."""
     try:
-        found = recover_published(target)
+        return recover_published(target)
     except RunError as error:
         if error.code != "CKPT-BAD":
             raise
         shutil.rmtree(target)
         return None
-    if found is None or found.info["digest"] != digest:
-        return None
-    return load_file(found.path / _FILE)[_TENSOR]
 
 
-def _keep(target: Path, digest: str, said: Tensor) -> None:
+def _keep(target: Path, digest: str, given: RunInput, said: Tensor) -> None:
+    """Keep what the teacher said, and what else a run that goes on would need it for."""
+    assert given.teacher is not None
+
     def fill(folder: Path) -> None:
         save_file({_TENSOR: said}, folder / _FILE)
 
-    publish_folder(target, fill, info={"digest": digest}, expected_bytes=said.nbytes)
+    info = {"digest": digest, "teacher": given.teacher.digest, **asdict(given.reading)}
+    publish_folder(target, fill, info=info, expected_bytes=said.nbytes)

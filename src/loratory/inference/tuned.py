@@ -12,7 +12,7 @@ from loratory.data.rows import AnyRow
 from loratory.errors import ModelError, RunError
 from loratory.inference.asked import Item, asked_rows
 from loratory.inference.folded import fold_for_good, folded
-from loratory.inference.predict import Answers, answer_rows
+from loratory.inference.predict import Answers, answer_rows, require_finite
 from loratory.inference.shown import read_shown, unread_notes
 from loratory.methods.elsewhere import has_effect, settled
 from loratory.methods.make import make_method
@@ -86,7 +86,11 @@ class Tuned:
         return [replace(line, target=None) for line in self.answer(rows)]
 
     def answer(self, rows: Sequence[AnyRow]) -> list[Prediction]:
-        """Return a prediction for each of the rows, beside its right answers."""
+        """Return a prediction for each of the rows, beside its right answers.
+
+        Raises:
+            NumericsError: what the network says of a row is not finite.
+        """
         if not rows:
             return []
         encoding = self.task.encode(rows)
@@ -100,7 +104,11 @@ class Tuned:
         encoding: Encoding,
         watch: Callable[[int], None] = lambda _: None,
     ) -> Evaluation:
-        """Predict labelled rows, encoded by the task, and score the predictions."""
+        """Predict labelled rows, encoded by the task, and score the predictions.
+
+        Raises:
+            NumericsError: as `answer`.
+        """
         predictions, answers = self._answer(rows, encoding, watch)
         return Evaluation(predictions, self.task.score(predictions), answers.loss, answers.tokens)
 
@@ -120,7 +128,9 @@ class Tuned:
     ) -> tuple[list[Prediction], Answers]:
         answers = self.answers(encoding, watch)
         pairs = zip(rows, answers.outputs, strict=True)
-        return [self.task.prediction(row, outputs) for row, outputs in pairs], answers
+        predictions = [self.task.prediction(row, outputs) for row, outputs in pairs]
+        require_finite(predictions)
+        return predictions, answers
 
 
 def untrained(recipe: Recipe, *, load: LoadBase = load_base) -> Tuned:
@@ -195,17 +205,11 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
     made_of = read_json(folder.environment)
     # In the number format it was trained in, so that the same texts get the same answers.
     precision = {"training.precision": made_of["compute"]["precision"]}
-    recipe = load_recipe(folder.recipe, {**precision, **(overrides or {})})
-    # What it started from may be gone; its own adapter is of the same method.
-    method = _in_folder(recipe.method, adapter.path)
-    # A network that began untrained is in its adapter's folder, whole.
-    is_whole = isinstance(recipe.base, RecurrentBase)
-    base = str(adapter.path) if is_whole else recipe.base
-    recipe = recipe.model_copy(update={"method": method, "base": base})
+    recipe = trained_recipe(folder, adapter, {**precision, **(overrides or {})})
     # Of a run trained otherwise, what is made int8 is the weight with what was learned in it.
     afterwards = recipe.training.precision == "int8" != precision["training.precision"]
     tuned = untrained(_in_float32(recipe) if afterwards else recipe)
-    if not is_whole:
+    if recipe.base != str(adapter.path):
         _require_same_base(tuned.base, made_of["digests"]["base"])
     tuned.method.load(tuned.base, adapter.path)
     tuned.base.network.eval()
@@ -215,6 +219,19 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
     if isinstance(tuned.task, Settling) and folder.settled.is_file():
         return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
     return tuned
+
+
+def trained_recipe(
+    folder: RunFolder, adapter: Published, overrides: Mapping[str, Any] | None = None
+) -> Recipe:
+    """Return a finished run's recipe, which reads from its adapter's folder what that holds."""
+    recipe = load_recipe(folder.recipe, overrides or {})
+    # What it started from may be gone; its own adapter is of the same method.
+    method = _in_folder(recipe.method, adapter.path)
+    # A network that began untrained is in its adapter's folder, whole.
+    is_whole = isinstance(recipe.base, RecurrentBase)
+    base = str(adapter.path) if is_whole else recipe.base
+    return recipe.model_copy(update={"method": method, "base": base})
 
 
 def _in_float32(recipe: Recipe) -> Recipe:

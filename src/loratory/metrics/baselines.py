@@ -94,8 +94,10 @@ def _scored(
     baselines = []
     for name, texts in answers.items():
         lines = [
-            Prediction(id=str(number), text=question, target=golds, prediction=text, scores={})
-            for number, ((question, _, golds), text) in enumerate(zip(rows, texts, strict=True))
+            Prediction(str(number), question, golds, text, scores={}, group=context)
+            for number, ((question, context, golds), text) in enumerate(
+                zip(rows, texts, strict=True)
+            )
         ]
         scores = evaluate(lines)
         baselines.append(Baseline(name, scores.metrics, scores.intervals))

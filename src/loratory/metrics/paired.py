@@ -21,7 +21,7 @@ doi:10.1111/j.1467-9868.2007.00593.x; both levels: Owen 2007, doi:10.1214/07-AOA
 Rao & Wu 1988, doi:10.1080/01621459.1988.10478591.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 
@@ -30,7 +30,7 @@ from scipy.special import stdtr, stdtrit
 
 from loratory.metrics.classification import Counts, Floats
 from loratory.metrics.intervals import resampled_sums
-from loratory.metrics.row_sums import RowSums
+from loratory.metrics.parts import RowSums
 
 _SEED = 1  # of the draws of seeds; those of the rows have their own
 _HIGH = 0.975
@@ -90,6 +90,13 @@ def resampled(runs: Sequence[RowSums], clusters: Counts, *, entry: int) -> Resam
         seeds = departed * sqrt(count / (count - 1))
     value = float(np.mean([run.value for run in runs]))
     return Resampled(value, runs[0].bounds, rows, seeds, count, amount)
+
+
+def intervals_of_run(
+    sums: Mapping[str, RowSums], clusters: Counts
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % interval of each metric of a single run: the one that a comparison has."""
+    return {name: resampled([own], clusters, entry=0).interval for name, own in sums.items()}
 
 
 def paired_difference(first: Resampled, second: Resampled) -> Difference:

@@ -11,15 +11,16 @@ Every metric, interval, comparison and report is computed from these lines.
 """
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from loratory.errors import DataError
 from loratory.runs.atomic import write_file
 
+_MOST = sys.float_info.max
 _FIX = "write the file again with `loratory evaluate` or `loratory predict`"
 
 
@@ -134,7 +135,8 @@ def _is_target(value: object) -> bool:
 
 def _are_scores(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(score, int | float) and not isinstance(score, bool) and isfinite(score)
+        # Not isfinite(): a whole number in JSON may be larger than any that it takes.
+        isinstance(score, int | float) and not isinstance(score, bool) and abs(score) <= _MOST
         for score in value.values()
     )
 

@@ -9,23 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from loratory.errors import DataError
-from loratory.metrics.classification import Floats
-from loratory.metrics.intervals import mean_intervals
+from loratory.metrics.paired import intervals_of_run
+from loratory.metrics.parts import Part, RowSums, clusters_of, part_sums
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.squad import Flags, SquadRows, Version, score_rows
+from loratory.metrics.squad import Version, score_rows
 
 _FIX = "evaluate the run again on questions with their right answers"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Metrics that are means over some of the questions."""
-
-    holds: Flags
-    """Which questions these are, `[questions]`."""
-
-    values: dict[str, Floats]
-    """Each metric's value for each of them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +26,7 @@ class QuestionScores:
     has_answer_f1 and no_answer_accuracy, of those questions that there are."""
 
     intervals: dict[str, tuple[float, float]]
-    """95 % bootstrap interval of each metric, over the questions that it is of."""
+    """95 % bootstrap interval of each metric; questions on one paragraph are drawn together."""
 
     counts: dict[str, int]
     """Questions, and how many of them are answerable and unanswerable."""
@@ -51,36 +40,37 @@ def evaluate_questions(predictions: Sequence[Prediction], *, version: Version) -
             EVAL-TYPE), an id is given twice (DATA-ID), or a question has no answer although the
             version is 1.1 (DATA-VERSION).
     """
-    golds = right_answers(predictions)
-    texts = {line.id: line.prediction for line in predictions}
-    rows = score_rows(golds, texts, version=version)
-    parts = [part.values for part in question_parts(rows, version=version)]
-    answerable = int(rows.answerable.sum())
+    sums = question_sums(predictions, version=version)
+    answerable = sum(bool(line.target) for line in predictions)
     return QuestionScores(
-        metrics={name: float(values.mean()) for part in parts for name, values in part.items()},
-        intervals={name: ends for part in parts for name, ends in mean_intervals(part).items()},
+        metrics={name: found.value for name, found in sums.items()},
+        intervals=intervals_of_run(sums, clusters_of(predictions)),
         counts={
-            "questions": len(golds),
+            "questions": len(predictions),
             "answerable": answerable,
-            "unanswerable": len(golds) - answerable,
+            "unanswerable": len(predictions) - answerable,
         },
     )
 
 
-def question_parts(rows: SquadRows, *, version: Version) -> list[Part]:
+def question_sums(predictions: Sequence[Prediction], *, version: Version) -> dict[str, RowSums]:
     """Return the metrics of all questions and, by v2.0's rules, of those with and without answer.
 
-    A part without a question is left out.
+    Those of which there is no question are left out.
+
+    Raises:
+        DataError: as `evaluate_questions`.
     """
-    some = rows.answerable
-    exact, overlap = rows.exact_match, rows.f1
+    golds = right_answers(predictions)
+    rows = score_rows(golds, {line.id: line.prediction for line in predictions}, version=version)
+    some, exact, overlap = rows.answerable, rows.exact_match, rows.f1
     parts = [Part(np.ones_like(some), {"exact_match": exact, "f1": overlap})]
     if version == "2.0" and some.any():
         found = {"has_answer_exact_match": exact[some], "has_answer_f1": overlap[some]}
         parts.append(Part(some, found))
     if not some.all():
         parts.append(Part(~some, {"no_answer_accuracy": exact[~some]}))
-    return parts
+    return part_sums(parts)
 
 
 def right_answers(predictions: Sequence[Prediction]) -> dict[str, tuple[str, ...]]:

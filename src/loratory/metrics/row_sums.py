@@ -6,22 +6,20 @@ resample is then a product of two matrices, whatever the metric.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import assert_never
 
 import numpy as np
 
-from loratory.metrics.bleu import bleu_1, corpus_bleu_1
 from loratory.metrics.classification import Counts, Floats, metrics_of_counts
 from loratory.metrics.evaluate import class_numbers
 from loratory.metrics.language import language_metrics, text_sums
 from loratory.metrics.numbers import number_values
+from loratory.metrics.parts import SHARE, Part, RowSums, part_sums
 from loratory.metrics.predictions import Prediction
 from loratory.metrics.preferences import pair_values
-from loratory.metrics.questions import Part, question_parts, right_answers
-from loratory.metrics.squad import Version, score_rows
-from loratory.metrics.written_answers import written_parts
+from loratory.metrics.questions import question_sums
+from loratory.metrics.written_answers import written_sums
 from loratory.recipe.schema import (
     ClassifyTask,
     LabelWordsTask,
@@ -33,39 +31,8 @@ from loratory.recipe.schema import (
     WrittenQATask,
 )
 
-_SHARE = (0.0, 1.0)
 _CORRELATION = (-1.0, 1.0)
-_ANY = (-inf, inf)
-_AMOUNTS = (  # all other means over rows are shares
-    "rewards/margins",
-    "rewards/chosen",
-    "rewards/rejected",
-    "logps/chosen",
-    "logps/rejected",
-)
 _REFERENCE = "reference_chosen"  # a score of lines whose rewards are over a reference
-
-
-@dataclass(frozen=True)
-class RowSums:
-    """One metric of one run, row by row."""
-
-    columns: Floats
-    """What each row adds to the sums, `[rows, columns]`."""
-
-    metric: Callable[[Floats], Floats]
-    """The metric of sums over rows, `[..., columns]` to `[...]`."""
-
-    bounds: tuple[float, float]
-    """The lowest and the highest value that the metric can have."""
-
-    outcomes: Floats | None = None
-    """Of a metric that counts rows, whether it counts each, 0 or 1; None of all others."""
-
-    @property
-    def value(self) -> float:
-        """The metric on the rows as they are."""
-        return float(self.metric(self.columns.sum(axis=0)))
 
 
 def row_sums(
@@ -80,9 +47,9 @@ def row_sums(
         case ClassifyTask() | LabelWordsTask():
             return _of_classes(*class_numbers(lines, labels), classes=len(labels))
         case SpanQATask():
-            return _of_parts(_found(lines, "2.0" if task.unanswerable else "1.1"))
+            return question_sums(lines, version="2.0" if task.unanswerable else "1.1")
         case WrittenQATask():
-            return _bleu(lines) | _of_parts(written_parts(lines, phrase=task.no_answer))
+            return written_sums(lines, phrase=task.no_answer)
         case WordProblemTask():
             return _of_values(number_values(lines))
         case TextTask():
@@ -106,57 +73,17 @@ def _of_classes(targets: Counts, predicted: Counts, *, classes: int) -> dict[str
         name: RowSums(
             columns,
             _named(metrics, name),
-            bounds=_CORRELATION if name == "matthews_correlation" else _SHARE,
+            bounds=_CORRELATION if name == "matthews_correlation" else SHARE,
             outcomes=right if name == "accuracy" else None,
         )
         for name in metrics(columns.sum(axis=0))
     }
 
 
-def _found(lines: Sequence[Prediction], version: Version) -> list[Part]:
-    texts = {line.id: line.prediction for line in lines}
-    return question_parts(score_rows(right_answers(lines), texts, version=version), version=version)
-
-
 def _of_values(values: dict[str, Floats]) -> dict[str, RowSums]:
     """Return means over all rows."""
     rows = len(next(iter(values.values())))
-    return _of_parts([Part(np.ones(rows, dtype=np.bool_), values)])
-
-
-def _of_parts(parts: Sequence[Part]) -> dict[str, RowSums]:
-    """Return means over some of the rows: each is the sum of its values, over that of ones."""
-    found = {}
-    for part in parts:
-        for name, values in part.values.items():
-            added = np.zeros(len(part.holds))
-            added[part.holds] = values
-            counts = name not in _AMOUNTS and not name.endswith("f1")
-            found[name] = RowSums(
-                np.column_stack([added, part.holds]),
-                _mean,
-                bounds=_ANY if name in _AMOUNTS else _SHARE,
-                outcomes=added if counts else None,
-            )
-    return found
-
-
-def _mean(sums: Floats) -> Floats:
-    # A resample may hold none of the rows that a metric is of.
-    mean: Floats = sums[..., 0] / np.maximum(sums[..., 1], 1)
-    return mean
-
-
-def _bleu(lines: Sequence[Prediction]) -> dict[str, RowSums]:
-    some = np.array([bool(line.target) for line in lines])
-    answerable = [line for line in lines if line.target]
-    if not answerable:
-        return {}
-    golds = right_answers(answerable)
-    bleu = corpus_bleu_1([line.prediction for line in answerable], [*golds.values()])
-    columns = np.zeros((len(lines), bleu.statistics.shape[1]))
-    columns[some] = bleu.statistics
-    return {"bleu_1": RowSums(columns, bleu_1, (0.0, 100.0))}
+    return part_sums([Part(np.ones(rows, dtype=np.bool_), values)])
 
 
 def _of_texts(sums: Floats) -> dict[str, RowSums]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loratory.metrics.bleu import bleu_1, corpus_bleu_1
-from loratory.metrics.intervals import mean_intervals, sum_intervals
+from loratory.metrics.bleu import Bleu, bleu_1, corpus_bleu_1
+from loratory.metrics.paired import intervals_of_run
+from loratory.metrics.parts import Part, RowSums, clusters_of, part_sums
 from loratory.metrics.predictions import Prediction
-from loratory.metrics.questions import Part, right_answers
+from loratory.metrics.questions import right_answers
 from loratory.metrics.squad import Version, normalised, score_rows
 
 
@@ -26,7 +27,7 @@ class WrittenScores:
     that was answered with it. Where there are no such questions their metrics are left out."""
 
     intervals: dict[str, tuple[float, float]]
-    """95 % bootstrap interval of each metric, over the questions that it is of."""
+    """95 % bootstrap interval of each metric; questions on one paragraph are drawn together."""
 
     signature: str | None
     """How BLEU was computed; None where no question is answerable."""
@@ -45,39 +46,51 @@ def evaluate_written_answers(predictions: Sequence[Prediction], *, phrase: str) 
         DataError: there are no predictions (DATA-EMPTY), one lacks its right answers (EVAL-MISSING,
             EVAL-TYPE), or an id is given twice (DATA-ID).
     """
-    golds = right_answers(predictions)
-    texts = {line.id: line.prediction for line in predictions}
-    metrics: dict[str, float] = {}
-    intervals: dict[str, tuple[float, float]] = {}
-    bleu = None
-    if answerable := [id_ for id_, right in golds.items() if right]:
-        bleu = corpus_bleu_1([texts[id_] for id_ in answerable], [golds[id_] for id_ in answerable])
-        metrics["bleu_1"] = bleu.score
-        intervals |= sum_intervals(bleu.statistics, lambda sums: {"bleu_1": bleu_1(sums)})
-    for part in written_parts(predictions, phrase=phrase):
-        metrics |= {name: float(values.mean()) for name, values in part.values.items()}
-        intervals |= mean_intervals(part.values)
+    bleu = _bleu(predictions)
+    sums = _bleu_sums(predictions, bleu) | _part_sums(predictions, phrase)
+    answerable = sum(bool(line.target) for line in predictions)
     return WrittenScores(
-        metrics=metrics,
-        intervals=intervals,
+        metrics={name: found.value for name, found in sums.items()},
+        intervals=intervals_of_run(sums, clusters_of(predictions)),
         signature=bleu.signature if bleu else None,
         counts={
-            "questions": len(golds),
-            "answerable": len(answerable),
-            "unanswerable": len(golds) - len(answerable),
-            "empty": sum(not text.strip() for text in texts.values()),
+            "questions": len(predictions),
+            "answerable": answerable,
+            "unanswerable": len(predictions) - answerable,
+            "empty": sum(not line.prediction.strip() for line in predictions),
         },
     )
 
 
-def written_parts(predictions: Sequence[Prediction], *, phrase: str) -> list[Part]:
-    """Return the metrics of the answerable questions, but for BLEU, and of the others.
+def written_sums(predictions: Sequence[Prediction], *, phrase: str) -> dict[str, RowSums]:
+    """Return BLEU and the other metrics of answerable questions, and those of the others.
 
-    A part without a question is left out.
+    Those of which there is no question are left out.
 
     Raises:
         DataError: as `evaluate_written_answers`.
     """
+    return _bleu_sums(predictions, _bleu(predictions)) | _part_sums(predictions, phrase)
+
+
+def _bleu(predictions: Sequence[Prediction]) -> Bleu | None:
+    """Return the BLEU-1 of the answerable questions; None where there are none."""
+    answerable = [line for line in predictions if line.target]
+    if not answerable:
+        return None
+    golds = right_answers(answerable)
+    return corpus_bleu_1([line.prediction for line in answerable], [*golds.values()])
+
+
+def _bleu_sums(predictions: Sequence[Prediction], bleu: Bleu | None) -> dict[str, RowSums]:
+    if bleu is None:
+        return {}
+    columns = np.zeros((len(predictions), bleu.statistics.shape[1]))
+    columns[[bool(line.target) for line in predictions]] = bleu.statistics
+    return {"bleu_1": RowSums(columns, bleu_1, (0.0, 100.0))}
+
+
+def _part_sums(predictions: Sequence[Prediction], phrase: str) -> dict[str, RowSums]:
     golds = right_answers(predictions)
     texts = {line.id: line.prediction for line in predictions}
     version: Version = "1.1" if all(golds.values()) else "2.0"
@@ -96,7 +109,7 @@ def written_parts(predictions: Sequence[Prediction], *, phrase: str) -> list[Par
         parts.append(Part(some, values))
     if none.any():
         parts.append(Part(none, {"no_answer_accuracy": declined[none].astype(np.float64)}))
-    return parts
+    return part_sums(parts)
 
 
 def _says(prediction: str, phrase: str) -> bool:

@@ -1,10 +1,10 @@
 """The data section: where the rows come from, and which of them are used."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
-from loratory.recipe.section import Section, Share, SplitName, Whole
+from loratory.recipe.section import Reads, Section, Share, SplitName, Whole
 
 SetName = Literal[
     "rotten_tomatoes",
@@ -110,3 +110,37 @@ class DataSection(Section):
         if self.dir and not self.name:
             raise ValueError("dir belongs to a named set; set data.name, or remove data.dir")
         return self
+
+
+def rows_of_set(name: SetName) -> tuple[Reads, ...]:
+    """Return the kinds of rows that a named set can be read as, its own first."""
+    match name:
+        case "rotten_tomatoes" | "cola" | "query_wellformedness":
+            return ("labelled", "texts")
+        case "rotten_tomatoes_judge":
+            return ("labelled",)
+        case "rotten_tomatoes_pairs":
+            return ("pairs", "texts")
+        case "squad" | "squad_v2":
+            return ("questions",)
+        case "word_problems":
+            return ("problems",)
+        case _:
+            assert_never(name)
+
+
+def rows_in_words(reads: Reads) -> str:
+    """Return what rows of a kind are."""
+    match reads:
+        case "labelled":
+            return "texts with a class"
+        case "questions":
+            return "questions on a context"
+        case "texts":
+            return "plain texts"
+        case "pairs":
+            return "prompts with a chosen and a rejected answer"
+        case "problems":
+            return "problems whose answer is a number"
+        case _:
+            assert_never(reads)

@@ -1,10 +1,11 @@
 """The method section: what trains. One class a method."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self, assert_never
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
 
-from loratory.recipe.section import Number, Section, Whole, kind_or
+from loratory.recipe.section import Number, Section, Whole, kind_or, sections_by_kind
 
 Positive = Annotated[Number, Field(gt=0)]
 Dropout = Annotated[Number, Field(ge=0, lt=1)]
@@ -14,6 +15,8 @@ Layers = Annotated[tuple[Annotated[StrictInt, Field(ge=0)], ...], Field(min_leng
 
 class LoraMethod(Section):
     """LoRA: a trainable low-rank update beside frozen linear layers. Names as in PEFT."""
+
+    called: ClassVar[str] = "LoRA"
 
     kind: Literal["lora"] = "lora"
 
@@ -63,6 +66,8 @@ class LoraMethod(Section):
 class FullMethod(Section):
     """Full fine-tuning: every weight of the base trains, in float32."""
 
+    called: ClassVar[str] = "full fine-tuning"
+
     kind: Literal["full"] = "full"
 
     dropout: Dropout = 0.0
@@ -71,6 +76,8 @@ class FullMethod(Section):
 
 class BitfitMethod(Section):
     """BitFit: only biases train."""
+
+    called: ClassVar[str] = "BitFit"
 
     kind: Literal["bitfit"] = "bitfit"
 
@@ -81,6 +88,8 @@ class BitfitMethod(Section):
 
 class BottleneckMethod(Section):
     """Bottleneck adapters: small trainable networks behind the blocks' parts."""
+
+    called: ClassVar[str] = "bottleneck adapters"
 
     kind: Literal["bottleneck"] = "bottleneck"
 
@@ -113,6 +122,8 @@ class BottleneckMethod(Section):
 class Ia3Method(Section):
     """IA3: trainable factors for keys, values and the inside of feed-forward parts."""
 
+    called: ClassVar[str] = "IA3"
+
     kind: Literal["ia3"] = "ia3"
 
     target_modules: Names | None = None
@@ -124,6 +135,8 @@ class Ia3Method(Section):
 
 class PromptMethod(Section):
     """Prompt tuning: trainable vectors stand before every text as if they were tokens."""
+
+    called: ClassVar[str] = "prompt tuning"
 
     kind: Literal["prompt"] = "prompt"
 
@@ -138,6 +151,8 @@ class PromptMethod(Section):
 class PrefixMethod(Section):
     """Prefix tuning: in every layer each text also attends to trainable keys and values."""
 
+    called: ClassVar[str] = "prefix tuning"
+
     kind: Literal["prefix"] = "prefix"
 
     num_virtual_tokens: Whole = 20
@@ -151,11 +166,15 @@ class PrefixMethod(Section):
 class HeadMethod(Section):
     """A linear probe: the base stays as it is, and only the task's head trains."""
 
+    called: ClassVar[str] = "linear probe"
+
     kind: Literal["head"] = "head"
 
 
 class PeftMethod(Section):
     """A PEFT adapter made elsewhere: its method, from its weights on."""
+
+    called: ClassVar[str] = "the method of a PEFT adapter"
 
     kind: Literal["peft"] = "peft"
 
@@ -165,6 +184,8 @@ class PeftMethod(Section):
 
 class NoMethod(Section):
     """Nothing trains: the base answers as it is."""
+
+    called: ClassVar[str] = "none, the base answers as it is"
 
     kind: Literal["none"] = "none"
 
@@ -182,6 +203,8 @@ class ExampleChoice(Section):
 
 class PromptingMethod(Section):
     """Prompting: nothing trains; training rows may stand solved before each prompt."""
+
+    called: ClassVar[str] = "prompting, nothing trains"
 
     kind: Literal["prompting"] = "prompting"
 
@@ -218,6 +241,9 @@ MethodSection = Annotated[
     Discriminator(kind_or("lora")),
 ]
 
+METHODS: Mapping[str, type[MethodSection]] = sections_by_kind(MethodSection)
+"""The sections of methods by their kinds."""
+
 
 def trains_the_base(method: OwnMethod | PeftMethod) -> bool:
     """Tell whether weights of the base itself train, which takes float32."""
@@ -226,5 +252,16 @@ def trains_the_base(method: OwnMethod | PeftMethod) -> bool:
             return True
         case LoraMethod():
             return method.bias != "none" or bool(method.modules_to_save)
-        case _:
+        case (
+            BottleneckMethod()
+            | Ia3Method()
+            | PromptMethod()
+            | PrefixMethod()
+            | HeadMethod()
+            | PeftMethod()
+            | NoMethod()
+            | PromptingMethod()
+        ):
             return False
+        case _:
+            assert_never(method)

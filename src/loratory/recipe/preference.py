@@ -89,6 +89,8 @@ class PreferenceTask(Section):
 
     reads: ClassVar[Reads] = "pairs"
     head: ClassVar[bool] = False
+    called: ClassVar[str] = "prefer one of two answers"
+    loss_per_token: ClassVar[bool] = False
 
     kind: Literal["preference"] = "preference"
 

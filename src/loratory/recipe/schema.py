@@ -3,15 +3,23 @@
 Nothing here imports torch: a wrong recipe is refused before anything heavy is loaded.
 """
 
-from typing import Annotated, Self, get_args
+from typing import Annotated, Self
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from loratory.recipe.base import BaseSection, RecurrentBase, base_name, refuse_unfit
-from loratory.recipe.data import DataSection, Holdout, Limits, SetName
+from loratory.recipe.data import (
+    DataSection,
+    Holdout,
+    Limits,
+    SetName,
+    rows_in_words,
+    rows_of_set,
+)
 from loratory.recipe.decoding import Decoding
 from loratory.recipe.distillation import DistillationSection, refuse_no_lesson
 from loratory.recipe.method import (
+    METHODS,
     BitfitMethod,
     BottleneckMethod,
     ExampleChoice,
@@ -48,6 +56,7 @@ from loratory.recipe.section import ClashError, Reads, Section, SplitName, Whole
 from loratory.recipe.streams import SEED_COUNT
 from loratory.recipe.sweep import SweepSection
 from loratory.recipe.task import (
+    TASKS,
     ClassifyTask,
     LabelWordsTask,
     Probe,
@@ -63,6 +72,8 @@ from loratory.recipe.training import Every, TrainingSection
 from loratory.recipe.word_problem import SolvedProblem, WordProblemTask
 
 __all__ = [
+    "METHODS",
+    "TASKS",
     "BaseSection",
     "BitfitMethod",
     "BottleneckMethod",
@@ -119,25 +130,6 @@ __all__ = [
     "trains_the_base",
 ]
 
-_SET_READS: dict[str, tuple[Reads, ...]] = {
-    "rotten_tomatoes": ("labelled", "texts"),
-    "rotten_tomatoes_judge": ("labelled",),
-    "rotten_tomatoes_pairs": ("pairs", "texts"),
-    "cola": ("labelled", "texts"),
-    "query_wellformedness": ("labelled", "texts"),
-    "squad": ("questions",),
-    "squad_v2": ("questions",),
-    "word_problems": ("problems",),
-}
-_ROWS = {
-    "labelled": "texts with a class",
-    "questions": "questions on a context",
-    "texts": "plain texts",
-    "pairs": "prompts with a chosen and a rejected answer",
-    "problems": "problems whose answer is a number",
-}
-_TASKS = [get_args(form)[0] for form in get_args(get_args(TaskSection)[0])]
-
 
 class Recipe(Section):
     """One run: a base, a task, its data, a method and how to train."""
@@ -179,16 +171,15 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _rows_fit_the_task(self) -> Self:
-        reads = _SET_READS.get(self.data.name or "", (self.task.reads,))
-        if self.task.reads not in reads:
-            fitting = [task.model_fields["kind"].default for task in _TASKS if task.reads in reads]
-            raise ClashError(
-                f"{self.data.name} holds {_ROWS[reads[0]]}, and task {self.task.kind} is made of "
-                f"{_ROWS[self.task.reads]}; set task.kind to {' or '.join(fitting)}, or name other "
-                "data",
-                between=(("data", "name"), ("task", "kind")),
-            )
-        return self
+        if self.data.name is None or self.task.reads in (reads := rows_of_set(self.data.name)):
+            return self
+        fitting = [kind for kind, task in TASKS.items() if task.reads in reads]
+        raise ClashError(
+            f"{self.data.name} holds {rows_in_words(reads[0])}, and task {self.task.kind} is made "
+            f"of {rows_in_words(self.task.reads)}; set task.kind to {' or '.join(fitting)}, or "
+            "name other data",
+            between=(("data", "name"), ("task", "kind")),
+        )
 
     @model_validator(mode="after")
     def _the_base_trains_in_float32(self) -> Self:

@@ -1,7 +1,7 @@
 """What every section of a recipe is made of: the base class, and kinds of numbers."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
@@ -44,3 +44,9 @@ def kind_or(usual: str) -> Callable[[Any], str]:
         return given if isinstance(given, str) else repr(given)
 
     return kind
+
+
+def sections_by_kind(union: Any) -> dict[str, Any]:
+    """Return the classes of a union of kinds by the names of these."""
+    classes = [get_args(form)[0] for form in get_args(get_args(union)[0])]
+    return {one.model_fields["kind"].default: one for one in classes}

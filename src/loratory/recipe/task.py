@@ -1,5 +1,10 @@
-"""The task section: what a row means, what is predicted, how it is scored. One class a task."""
+"""The task section: what a row means, what is predicted, how it is scored. One class a task.
 
+What holds of every task of a kind stands first in its class: the rows that it reads, whether it
+adds a head, what reports call it, and whether its loss is a mean over tokens.
+"""
+
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self, assert_never
 
 from pydantic import (
@@ -15,7 +20,7 @@ from pydantic import (
 
 from loratory.recipe.decoding import Decoding
 from loratory.recipe.preference import PreferenceTask
-from loratory.recipe.section import Reads, Section, TooLong, Whole, kind_or
+from loratory.recipe.section import Reads, Section, TooLong, Whole, kind_or, sections_by_kind
 from loratory.recipe.word_problem import WordProblemTask
 
 
@@ -40,6 +45,8 @@ class ClassifyTask(Section):
 
     reads: ClassVar[Reads] = "labelled"
     head: ClassVar[bool] = True
+    called: ClassVar[str] = "classify"
+    loss_per_token: ClassVar[bool] = False
 
     kind: Literal["classify"] = "classify"
 
@@ -72,6 +79,8 @@ class LabelWordsTask(Section):
 
     reads: ClassVar[Reads] = "labelled"
     head: ClassVar[bool] = False
+    called: ClassVar[str] = "choose by label words"
+    loss_per_token: ClassVar[bool] = True
 
     kind: Literal["label_words"] = "label_words"
 
@@ -126,6 +135,8 @@ class SpanQATask(Section):
 
     reads: ClassVar[Reads] = "questions"
     head: ClassVar[bool] = True
+    called: ClassVar[str] = "answer with a span of the context"
+    loss_per_token: ClassVar[bool] = False
 
     kind: Literal["span_qa"] = "span_qa"
 
@@ -179,6 +190,8 @@ class WrittenQATask(Section):
 
     reads: ClassVar[Reads] = "questions"
     head: ClassVar[bool] = False
+    called: ClassVar[str] = "write the answer"
+    loss_per_token: ClassVar[bool] = True
 
     kind: Literal["written_qa"] = "written_qa"
 
@@ -214,6 +227,8 @@ class TextTask(Section):
 
     reads: ClassVar[Reads] = "texts"
     head: ClassVar[bool] = False
+    called: ClassVar[str] = "model plain text"
+    loss_per_token: ClassVar[bool] = True
 
     kind: Literal["text"] = "text"
 
@@ -238,6 +253,9 @@ TaskSection = Annotated[
     | Annotated[WordProblemTask, Tag("word_problem")],
     Discriminator(kind_or("classify")),
 ]
+
+TASKS: Mapping[str, type[TaskSection]] = sections_by_kind(TaskSection)
+"""The sections of tasks by their kinds."""
 
 
 def task_labels(section: TaskSection) -> tuple[str, ...] | None:

@@ -26,6 +26,8 @@ class WordProblemTask(Section):
 
     reads: ClassVar[Reads] = "problems"
     head: ClassVar[bool] = False
+    called: ClassVar[str] = "solve word problems"
+    loss_per_token: ClassVar[bool] = True
 
     kind: Literal["word_problem"] = "word_problem"
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp
+from typing import assert_never
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from loratory.metrics.predictions import Prediction
 from loratory.metrics.questions import right_answers
 from loratory.metrics.squad import Version, exact_match, f1, normalised
 from loratory.metrics.temperature import TEMPERATURE, at_temperature
-from loratory.report.record import CHOOSES_CLASSES, RunRecord
+from loratory.report.record import RunRecord
 
 _LOG_PROBABILITY = "log_probability"  # what a line of a written answer has in place of candidates
 
@@ -131,19 +132,21 @@ def accounted(record: RunRecord) -> tuple[RunRecord, Account | None]:
 
 
 def _account(record: RunRecord, lines: Sequence[Prediction]) -> Account | None:
-    match record.task:
-        case "classify" | "label_words":
+    match record.reads:
+        case "labelled":
             scores = evaluate_classification(lines, record.labels)
             return ClassAccount(lines, scores, _before_temperature(record, lines))
-        case "span_qa" | "written_qa":
+        case "questions":
             return _question_account(record, lines)
-        case "word_problem":
+        case "problems":
             right = number_values(lines)["accuracy"]
             return NumberAccount(lines, tuple(map(bool, right)))
-        case "text":
+        case "texts":
             return TextAccount([line for line in lines if _has_tokens(line)])
-        case _:
+        case "pairs" | None:
             return None
+        case _:
+            assert_never(record.reads)
 
 
 def _before_temperature(record: RunRecord, lines: Sequence[Prediction]) -> Calibration | None:
@@ -161,11 +164,11 @@ def _question_account(record: RunRecord, lines: Sequence[Prediction]) -> Questio
     golds = right_answers(lines)
     unanswerable = record.setting("task", "unanswerable") or not all(golds.values())
     version: Version = "2.0" if unanswerable else "1.1"
-    if record.task == "span_qa":
-        answers = [_answer(line, golds[line.id], version) for line in lines]
-    else:
+    if record.writes_answers:
         phrase = normalised(str(record.setting("task", "no_answer") or "unanswerable"))
         answers = [_written(line, golds[line.id], version, phrase=phrase) for line in lines]
+    else:
+        answers = [_answer(line, golds[line.id], version) for line in lines]
     return QuestionAccount(tuple(answers), version)
 
 
@@ -199,6 +202,6 @@ def _has_tokens(line: Prediction) -> bool:
 
 def _missing(record: RunRecord) -> str:
     """Say what the page lacks without predictions."""
-    if record.task in CHOOSES_CLASSES:
+    if record.reads == "labelled":
         return "no confusion matrix, no calibration, no mistakes"
-    return "no texts to look at" if record.task == "text" else "no answers to look at"
+    return "no texts to look at" if record.reads == "texts" else "no answers to look at"

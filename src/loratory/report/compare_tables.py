@@ -10,6 +10,7 @@ from loratory.report.formats import (
     NOTHING,
     count,
     duration,
+    megabytes,
     metric_gap,
     metric_interval,
     metric_name,
@@ -17,13 +18,13 @@ from loratory.report.formats import (
     percent,
     size,
 )
-from loratory.report.record import CHOOSES_CLASSES
 from loratory.report.tables import Cell, Table
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("training", duration),
     "tokens_per_second": ("tokens per second", count),
-    "peak_memory_mb": ("peak memory", lambda amount: f"{count(amount)} MB"),
+    "peak_memory_mb": ("peak memory", megabytes),
+    "peak_gpu_memory_mb": ("peak memory of the GPU", megabytes),
     "trainable_parameters": ("trainable parameters", count),
     "adapter_bytes": ("adapter", size),
 }
@@ -128,7 +129,7 @@ def class_table(found: Comparison) -> Table | None:
         for split, lines in record.predictions.items()
         if split in ("train", "validation", "test", found.split)
     }
-    if record.task not in CHOOSES_CLASSES or len(record.labels) > _MOST_CLASSES:
+    if record.reads != "labelled" or len(record.labels) > _MOST_CLASSES:
         return None
     rows = tuple(
         (

@@ -15,6 +15,7 @@ COSTS = (
     "seconds",
     "tokens_per_second",
     "peak_memory_mb",
+    "peak_gpu_memory_mb",
     "trainable_parameters",
     "adapter_bytes",
 )

@@ -3,22 +3,11 @@
 from pathlib import PurePath
 from typing import Any
 
+from loratory.recipe.schema import METHODS
 from loratory.report.formats import count
 from loratory.report.record import RunRecord
 
-_METHODS = {
-    "lora": "LoRA",
-    "full": "full fine-tuning",
-    "bitfit": "BitFit",
-    "bottleneck": "bottleneck adapters",
-    "ia3": "IA3",
-    "prompt": "prompt tuning",
-    "prefix": "prefix tuning",
-    "head": "linear probe",
-    "peft": "the method of a PEFT adapter",
-    "none": "none, the base answers as it is",
-    "prompting": "prompting, nothing trains",
-}
+# What some methods make of the base; with the others it is "tuned with" them.
 _TUNED = {
     "full": "tuned in full on",
     "prompt": "with a prompt tuned on",
@@ -28,36 +17,36 @@ _TUNED = {
     "none": "as it is, on",
     "prompting": "prompted on",
 }
-_TASKS = {
-    "label_words": "choose by label words",
-    "span_qa": "answer with a span of the context",
-    "written_qa": "write the answer",
-    "word_problem": "solve word problems",
-    "text": "model plain text",
-}
 _TRAINING = ("epochs", "batch_size", "learning_rate", "schedule")
 
 
 def title(record: RunRecord) -> str:
     """Return the run in one line: base, method and data."""
-    kind = str(record.setting("method", "kind") or "an unknown method")
-    tuned = _TUNED.get(kind, f"tuned with {_METHODS.get(kind, kind)} on")
+    kind, called = _method(record)
+    tuned = _TUNED.get(kind, f"tuned with {called} on")
     return f"{_last_part(_base(record) or 'a base model')} {tuned} {_data_name(record)}"
 
 
 def facts(record: RunRecord) -> dict[str, str]:
     """Return what was tuned, for what, on what and how: a few words each."""
-    kind = str(record.setting("method", "kind") or "an unknown method")
+    _, called = _method(record)
     found = {
         "Base": _base(record),
         "Task": _task(record),
         "Data": _data_name(record),
-        "Method": ", ".join([_METHODS.get(kind, kind), *_settings(record, "method")]),
+        "Method": ", ".join([called, *_settings(record, "method")]),
         "Teacher": _teacher(record),
         "Training": "" if record.untrained else _training(record),
         "Seed": str(record.recipe.get("seed", "")),
     }
     return {name: words for name, words in found.items() if words}
+
+
+def _method(record: RunRecord) -> tuple[str, str]:
+    """Return the method's kind, and what it is called."""
+    kind = str(record.setting("method", "kind") or "an unknown method")
+    known = METHODS.get(kind)
+    return kind, known.called if known else kind
 
 
 def _base(record: RunRecord) -> str:
@@ -93,7 +82,7 @@ def _task(record: RunRecord) -> str:
         details.append(str(decoding.get("kind") or "greedy"))
         details += [f"at most {count(most)} tokens"] if isinstance(most, int) else []
     in_brackets = "; ".join(filter(None, details))
-    words = _TASKS.get(record.task, record.task)
+    words = record.known_task.called if record.known_task else record.task
     return f"{words} ({in_brackets})" if in_brackets else words
 
 

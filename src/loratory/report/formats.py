@@ -132,6 +132,11 @@ def size(amount: float) -> str:
     return f"{number}{_THIN_SPACE}{units[0]}"
 
 
+def megabytes(amount: float) -> str:
+    """Return an amount of memory that is given in MB."""
+    return f"{count(amount)} MB"
+
+
 def moment(time: float) -> str:
     """Return a time in unix seconds as a date and a time of day."""
     return f"{datetime.fromtimestamp(time, tz=UTC):%-d %B %Y, %H:%M} UTC"

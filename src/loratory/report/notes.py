@@ -2,7 +2,7 @@
 
 from loratory.metrics.temperature import TEMPERATURE
 from loratory.report.formats import count, decimal
-from loratory.report.record import CHOOSES_CLASSES, UNTUNED, RunRecord
+from loratory.report.record import UNTUNED, RunRecord
 
 _BINARY = 2
 _OPTIMISTIC = " The calibration above is of the same rows, so it is likely a little too good."
@@ -52,7 +52,7 @@ def _classes(record: RunRecord) -> str:
 
 def _temperature(record: RunRecord) -> str:
     """Say what was done to the probabilities after training, or why nothing was."""
-    if record.task not in CHOOSES_CLASSES or not record.finished:
+    if record.reads != "labelled" or not record.finished:
         return ""
     temperature = record.result.settled.get(TEMPERATURE)
     if temperature is None:

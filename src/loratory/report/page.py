@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from loratory.report.account import Account, ClassAccount, TextAccount
 from loratory.report.canvas import Plot
+from loratory.report.commands import commands
 from loratory.report.facts import facts, title
 from loratory.report.formats import moment
 from loratory.report.headline import headline
@@ -15,16 +16,6 @@ from loratory.report.rendered import rendered
 from loratory.report.samples import probe_sheets, sheets
 from loratory.report.tables import costs, data_table, score_table, text_tables
 from loratory.report.training_map import map_note, suspicious_table
-
-_LABELLED = ('"a sentence of your own"', "rows.jsonl")
-_QUESTIONS = ("--file questions.json", "questions.json")
-# By task, what follows `loratory predict RUN`, and a file for `loratory evaluate RUN --file`.
-_USES = {
-    "span_qa": _QUESTIONS,
-    "written_qa": _QUESTIONS,
-    "word_problem": ('"a problem of your own"', "problems.jsonl"),
-    "text": (None, "texts.txt"),
-}
 
 
 def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, Plot]) -> str:
@@ -85,6 +76,4 @@ def _commands(record: RunRecord) -> list[str]:
     run = f"runs/{record.name}"
     if not record.finished:
         return [f"loratory train --resume {run}"]
-    asked, file = _USES.get(record.task, _LABELLED)
-    use = f"predict {run} {asked}" if asked else f'generate {run} "how a text begins"'
-    return [f"loratory {use}", f"loratory evaluate {run} --file {file}"]
+    return [*commands(record.reads, run)] if record.reads else []

@@ -7,8 +7,9 @@ from math import log
 import numpy as np
 
 from loratory.metrics.classification import Floats, confusion_matrix
-from loratory.metrics.intervals import mean_intervals
 from loratory.metrics.no_answer import against_best
+from loratory.metrics.paired import intervals_of_run
+from loratory.metrics.parts import Part, clusters_of, part_sums
 from loratory.report.account import Answer, QuestionAccount
 from loratory.report.canvas import (
     BLUE,
@@ -125,12 +126,14 @@ def _of_both_kinds(answers: Sequence[Answer]) -> bool:
 
 def _groups(answers: Sequence[Answer]) -> list[_Group]:
     names = [_length(answer.right) for answer in answers]
-    f1 = np.array([answer.f1 for answer in answers])
     found = []
     for name in (_NONE, *_LENGTHS):
-        of_group = f1[[other == name for other in names]]
-        if len(of_group):
-            found.append(_Group(name, of_group, mean_intervals({"f1": of_group})["f1"]))
+        own = [answer for answer, other in zip(answers, names, strict=True) if other == name]
+        if own:
+            f1 = np.array([answer.f1 for answer in own])
+            sums = part_sums([Part(np.ones(len(own), dtype=np.bool_), {"f1": f1})])
+            clusters = clusters_of([answer.line for answer in own])
+            found.append(_Group(name, f1, intervals_of_run(sums, clusters)["f1"]))
     return found
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from loratory.metrics.examples import Example
 from loratory.metrics.predictions import Prediction
+from loratory.recipe.schema import TASKS, Reads, TaskSection
 
 UNTUNED = "untuned base"
 """The baseline that is the base itself, scored in the same way before training."""
@@ -16,11 +17,6 @@ UNTUNED = "untuned base"
 ASIDE = "threshold"
 """The split of training rows kept aside, on which something was chosen after training."""
 
-CHOOSES_CLASSES = ("classify", "label_words")
-"""The tasks whose answers are classes."""
-
-# The tasks whose loss is a mean over tokens.
-_PER_TOKEN = ("label_words", "written_qa", "word_problem", "text")
 _HEADLINE_SPLITS = ("test", "validation")
 _MAIN_METRICS = ("accuracy", "f1", "perplexity")  # of each task that reports it, the main one
 
@@ -74,14 +70,19 @@ class RunResult(BaseModel, frozen=True):
     metrics: Metrics = {}
     intervals: Intervals = {}
     seconds: float | None = None
+    teacher_seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = None
     trainable_parameters: int | None = None
     total_parameters: int | None = None
     adapter_bytes: int | None = None
     split: str | None = None
     selected_on: str | None = None
     rows: dict[str, int] = {}
+    extra_rows: int = 0
+    """Texts without labels that were learned from beside the training rows."""
+
     evaluation: dict[str, Evaluation] = {}
     baselines: dict[str, list[BaselineScores]] = {}
     truncated: dict[str, int] = {}
@@ -140,9 +141,26 @@ class RunRecord:
         return self.result.task or str(self.setting("task", "kind") or "classify")
 
     @property
+    def known_task(self) -> type[TaskSection] | None:
+        """What is the same of every task of the kind; None of a kind that nobody knows."""
+        return TASKS.get(self.task)
+
+    @property
+    def reads(self) -> Reads | None:
+        """The kind of rows that the task is made of."""
+        return self.known_task.reads if self.known_task else None
+
+    @property
+    def writes_answers(self) -> bool:
+        """Whether questions are answered in words of the model's own, not pointed at by a head."""
+        known = self.known_task
+        return known is not None and known.reads == "questions" and not known.head
+
+    @property
     def loss_unit(self) -> str:
         """What the loss is measured in."""
-        return "nats per token" if self.task in _PER_TOKEN else "nats"
+        known = self.known_task
+        return "nats per token" if known and known.loss_per_token else "nats"
 
     @property
     def finished(self) -> bool:
@@ -200,7 +218,7 @@ class RunRecord:
     def labels(self) -> list[str]:
         """The class names in the order of their numbers, empty where they are not known."""
         lines = self.predictions.get(self.split or "")
-        if self.result.labels or not lines or self.task not in CHOOSES_CLASSES:
+        if self.result.labels or not lines or self.reads != "labelled":
             return self.result.labels
         return list(lines[0].scores)
 
@@ -215,7 +233,7 @@ class RunRecord:
     @property
     def scored_apart(self) -> bool:
         """Whether exact match, F1 and BLEU are those of the answerable questions alone."""
-        return self.task == "written_qa" and "no_answer_accuracy" in self.evaluation.metrics
+        return self.writes_answers and "no_answer_accuracy" in self.evaluation.metrics
 
     def setting(self, section: str, name: str) -> Any:
         """Return a setting of the recipe, None where it is absent."""

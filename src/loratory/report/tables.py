@@ -12,6 +12,7 @@ from loratory.report.formats import (
     count,
     decimal,
     duration,
+    megabytes,
     metric_direction,
     metric_interval,
     metric_name,
@@ -19,7 +20,7 @@ from loratory.report.formats import (
     percent,
     size,
 )
-from loratory.report.record import ASIDE, CHOOSES_CLASSES, RunRecord, Scores, TokenLengths
+from loratory.report.record import ASIDE, RunRecord, Scores, TokenLengths
 
 _TEXTS = 8  # of a table
 _LONGEST_TEXT = 160  # characters
@@ -102,18 +103,20 @@ def costs(record: RunRecord) -> dict[str, Cell]:
     result = record.result
     parameters, share = _trainable(record)
     looking = _evaluating(record)
-    also = f"and {duration(looking)} of evaluation" if looking else ""
+    beside = {"evaluation": looking, "asking the teacher": result.teacher_seconds}
+    also = ", ".join(f"{duration(taken)} of {what}" for what, taken in beside.items() if taken)
     kept = "model" if record.setting("method", "kind") == "full" else "adapter"
     found: list[tuple[str, float | None, Callable[[float], str], str]] = [
-        ("training", result.seconds, duration, also),
+        ("training", result.seconds, duration, also and f"and {also}"),
         ("tokens per second", result.tokens_per_second, count, _tokens(record)),
-        ("peak memory", result.peak_memory_mb, lambda amount: f"{count(amount)} MB", ""),
+        ("peak memory", result.peak_memory_mb, megabytes, ""),
+        ("peak memory of the GPU", result.peak_gpu_memory_mb, megabytes, ""),
         ("trainable parameters", parameters, count, share),
         (kept, result.adapter_bytes, size, "on disk"),
         ("steps", result.steps, count, _end(record)),
     ]
     if record.untrained:
-        found = [("evaluation", looking, duration, ""), *found[2:4]]
+        found = [("evaluation", looking, duration, ""), *found[2:5]]
     return {
         name: Cell(shown(value), detail)
         for name, value, shown, detail in found
@@ -126,12 +129,12 @@ def data_table(record: RunRecord) -> Table:
     result = record.result
     started = next(iter(record.events_of("start")), {})
     amounts = result.rows or started.get("rows") or {}
-    in_pieces = record.task not in CHOOSES_CLASSES and any(
+    in_pieces = record.reads != "labelled" and any(
         result.windows.get(split) not in (None, rows) for split, rows in amounts.items()
     )
     columns: list[tuple[str, Callable[[str], Cell]]] = [
         ("", lambda split: Cell(split, _ASIDE if split == ASIDE else "")),
-        ("rows", lambda split: Cell(count(amounts[split]))),
+        ("rows", lambda split: Cell(count(amounts[split]), _extra(record, split))),
     ]
     if in_pieces:
         columns.append(("pieces", lambda split: _amount(result.windows, split)))
@@ -222,7 +225,14 @@ def _evaluating(record: RunRecord) -> float | None:
 
 def _tokens(record: RunRecord) -> str:
     tokens = record.result.train_tokens
-    return f"{count(tokens)} tokens in the training rows" if tokens else ""
+    also = f" {extra}" if (extra := _extra(record, "train")) else ""
+    return f"{count(tokens)} tokens in the training rows{also}" if tokens else ""
+
+
+def _extra(record: RunRecord, split: str) -> str:
+    """Say of how many texts without labels the training rows' numbers are, too."""
+    amount = record.result.extra_rows if split == "train" else 0
+    return f"and {count(amount)} extra {'text' if amount == 1 else 'texts'}" if amount else ""
 
 
 def _end(record: RunRecord) -> str:

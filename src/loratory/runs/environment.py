@@ -4,6 +4,7 @@ import os
 import platform
 import resource
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,15 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def forget_peak_memory() -> None:
+    """Let `peak_memory_mb` begin anew with what is held now, where the system can do that."""
+    # 5 resets the high water mark alone, see proc_pid_clear_refs(5).
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory_mb() -> float:
-    """Return the most memory this process has held so far, in MB (10^6 bytes).
+    """Return the most memory this process has held since it began or forgot, in MB (10^6 bytes).
 
     Resident pages, those of memory-mapped weights included; children are not. Linux: VmHWM of
     /proc/self/status, because ru_maxrss there starts at the size of the parent that forked this

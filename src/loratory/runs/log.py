@@ -11,6 +11,8 @@ from loratory.errors import RunError
 from loratory.runs.atomic import append, disk_errors, sync
 from loratory.runs.json_files import json_text, parse_json
 
+_BEFORE_ALL = -1  # stands for the step of an event that has none
+
 
 class RunLog:
     """The log of one attempt, open for writing until `close`, or to the end of a `with` block."""
@@ -51,8 +53,8 @@ class RunLog:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Return the events that count, in order: an attempt's steps end where a later one took over.
 
-    An event with a step above the one that a later attempt resumed from, or started at, is left
-    out. So is a last line that was never finished.
+    An event with a step above the one that a later attempt resumed from is left out; where a later
+    one started over, every event with a step. So is a last line that was never finished.
 
     Raises:
         RunError: RUN-LOG, when the log is missing, or with the number of the first damaged line.
@@ -62,10 +64,11 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     limits: dict[int, float] = {}
     for event in reversed(events):
         later = [step for attempt, step in limits.items() if attempt > event["attempt"]]
-        if event.get("step", 0) <= min(later, default=float("inf")):
+        if event.get("step", _BEFORE_ALL) <= min(later, default=float("inf")):
             kept.append(event)
+        # A start says no step: not even an evaluation at step 0 is from before it.
         if event["event"] in {"start", "resume"}:
-            limits[event["attempt"]] = event.get("step", 0)
+            limits[event["attempt"]] = event.get("step", _BEFORE_ALL)
     return kept[::-1]
 
 

@@ -95,9 +95,9 @@ class Classify(Tempered):
         """Return the cross-entropy of the labels, summed over the rows."""
         return cross_entropy(_logits(network, hidden, batch), batch.targets)
 
-    def taught(self, rows: Sequence[Row]) -> Sequence[EncodedRow]:
-        """Return the encoded rows: one place tells of all classes."""
-        return self.encode(rows).rows
+    def taught(self, rows: Sequence[Row]) -> Encoding:
+        """Encode the texts: one place tells of all classes."""
+        return self.encode(rows)
 
     def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
         """Return log p of each class, `[rows, classes]`."""

@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from loratory.batching.flat import FlatBatch
-from loratory.batching.rows import EncodedRow, Encoding
+from loratory.batching.rows import EncodedRow, Encoding, one_each
 from loratory.data.rows import Row
 from loratory.errors import ConfigError
 from loratory.losses import Loss, negative_log_p
@@ -119,12 +119,12 @@ class LabelWords(Tempered):
         scores = network.token_scores(hidden[batch.read_at], batch.targets)
         return negative_log_p(*scores, batch.counts)
 
-    def taught(self, rows: Sequence[Row]) -> Sequence[EncodedRow]:
-        """Return each prompt with the first word; those with the other words stand beside it."""
-        asked = [pieces[: len(self.words)] for pieces in self.encode(rows).asked]
-        if self.at_once:
-            return [pieces[0] for pieces in asked]
-        return [replace(pieces[0], beside=pieces[1:]) for pieces in asked]
+    def taught(self, rows: Sequence[Row]) -> Encoding:
+        """Write each prompt with the first word; those with the other words stand beside it."""
+        encoding = self.encode(rows)
+        paths = 1 if self.at_once else len(self.words)
+        learned = [replace(asked[0], beside=asked[1:paths]) for asked in encoding.asked]
+        return one_each(learned, truncated=encoding.truncated, notes=encoding.notes)
 
     def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
         """Return log p(word | prompt) of each class's word, `[rows, classes]`."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from loratory.batching.flat import FlatBatch
-from loratory.batching.rows import EncodedRow, Encoding
+from loratory.batching.rows import Encoding
 from loratory.losses import Loss
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.predictions import Prediction
@@ -136,8 +136,8 @@ class Referring(Protocol):
 class Teachable(Protocol):
     """A task that can learn from what a teacher says of each class."""
 
-    def taught(self, rows: Sequence[Any]) -> Sequence[EncodedRow]:
-        """Return one encoded row for each of `rows`, with all that its classes are told from."""
+    def taught(self, rows: Sequence[Any]) -> Encoding:
+        """Encode rows to learn from, one for each, with all that its classes are told from."""
 
     def class_log_probabilities(self, network: Network, hidden: Tensor, batch: FlatBatch) -> Tensor:
         """Return log p of each class for each row that `taught` encoded, `[rows, classes]`."""

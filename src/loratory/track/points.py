@@ -20,7 +20,10 @@ from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.runs.log import read_events
 
-_COSTS = ("seconds", "tokens_per_second", "peak_memory_mb", "trainable_parameters", "best_step")
+_COSTS = (
+    *("seconds", "tokens_per_second", "peak_memory_mb", "peak_gpu_memory_mb"),
+    *("trainable_parameters", "best_step"),
+)
 _ID_LENGTH = 12
 _SHORT = 12  # digits of a digest, where a tag has no room for more
 
