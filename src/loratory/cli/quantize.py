@@ -19,6 +19,7 @@ from loratory.cli.output import (
 from loratory.errors import ConfigError
 from loratory.recipe.quantization import QuantizationSection
 from loratory.recipe.yaml_file import read_yaml_text
+from loratory.report.formats import bracketed
 
 _MEGABYTE = 1_000_000
 
@@ -143,10 +144,10 @@ def _ladder(runs: list[Path], rows: int | None, *, as_json: bool) -> None:
         if rung["missing"]:
             print_text(f"{rung['name']}: {rung['missing']}")
     for pair in found["pairs"]:
-        low, high = pair["interval"]
+        interval = bracketed(pair["interval"], decimals=4, signed=True)
         print_text(
-            f"{pair['a']} against {pair['b']}: {pair['difference']:+.4f} [{low:+.4f}, {high:+.4f}],"
-            f" p {pair['p_value']:.3f}"
+            f"{pair['a']} against {pair['b']}: {pair['difference']:+.4f} {interval}, "
+            f"p {pair['p_value']:.3f}"
         )
     print_text(f"page: {page}")
 
