@@ -22,6 +22,18 @@ def test_a_run_is_quantised_and_used(loratory, film_run, tmp_path):
     assert json.loads(scored.out)["rows"] == 7
 
 
+def test_rows_of_a_file_are_compared_where_it_is_given(loratory, film_run, films, tmp_path):
+    file = ["--file", films / "train.csv", "--rows", "3", "--json"]
+    ran = loratory("quantize", film_run, "--to", "int8", "--out", tmp_path / "small", *file)
+    certificate = json.loads(ran.out)["certificate"]
+    assert (certificate["split"], certificate["rows"]) == ("file", 3)
+    ran = loratory("quantize", film_run, "--ladder", *file)
+    found = json.loads(ran.out)
+    assert (found["split"], found["rows"]) == ("file", 3)
+    after = {rung["name"]: rung for rung in found["rungs"]}["int8, after training"]
+    assert after["certificate"]["split"] == "file"
+
+
 def test_json_holds_the_certificate(loratory, film_run, tmp_path):
     section = "{kind: int4, group_size: 8, activations: int8}"
     ran = loratory("quantize", film_run, "--to", section, "--out", tmp_path / "small", "--json")

@@ -46,12 +46,18 @@ _ALL = 2**62
 
 
 def write_ladder(
-    run: Path, others: Sequence[Path], *, rows: int | None, tell: Callable[[str], None]
+    run: Path,
+    others: Sequence[Path],
+    *,
+    rows: int | None,
+    tell: Callable[[str], None],
+    file: Path | None = None,
 ) -> tuple[dict[str, Any], Path]:
     """Measure every rung, keep the ladder in the run's folder; return it and its page.
 
     `others` are runs on the same rows that were trained for int8 or int4; asked are `rows` of the
-    run's test rows (else validation), absent: all. `tell` hears the name of each rung.
+    run's test rows (else validation), or of a `file` like them, absent: all. `tell` hears the name
+    of each rung.
 
     Raises:
         ConfigError: `run` was trained for whole numbers, another was not, its method cannot be
@@ -62,9 +68,9 @@ def write_ladder(
     trained_for = _trained_for(run, others)
     tuned = load_run(run, overrides=_ON_PROCESSOR)
     plain = _plain(tuned)
-    checked = checked_rows(tuned, run, None, rows or _ALL, splits=("test", "validation", "train"))
+    checked = checked_rows(tuned, run, file, rows or _ALL, splits=("test", "validation", "train"))
     rungs = []
-    for rung in _rungs(run, tuned, plain, checked, trained_for):
+    for rung in _rungs(run, tuned, plain, checked, trained_for, file):
         tell(f"{rung.name}: {rung.missing or 'measured'}")
         rungs.append(rung)
     account = {
@@ -100,6 +106,7 @@ def _rungs(
     plain: Base,
     checked: Checked,
     trained_for: Mapping[str, tuple[Path, QuantizationSection]],
+    file: Path | None,
 ) -> Iterator[Rung]:
     base_bytes = _bytes(weight_files(tuned.base.source.folder))
     yield _base(tuned, checked, base_bytes)
@@ -113,11 +120,11 @@ def _rungs(
     # As those that were trained for it, so that one difference is left between the two.
     sections = {**_KINDS, **{kind: section for kind, (_, section) in trained_for.items()}}
     for kind, section in sections.items():
-        yield _quantised(f"{kind}, after training", run, section, checked)
+        yield _quantised(f"{kind}, after training", run, section, checked, file)
     for kind, section in sections.items():
         name = f"{kind}, trained for it"
         if kind in trained_for:
-            yield _quantised(name, trained_for[kind][0], section, checked)
+            yield _quantised(name, trained_for[kind][0], section, checked, file)
         else:
             fix = f"train one with quantization.kind={kind} and name it behind the run"
             yield Rung(name, missing=f"no run trained for it was given; {fix}")
@@ -133,12 +140,14 @@ def _base(tuned: Tuned, checked: Checked, size: int) -> Rung:
     return replace(rung, predictions=(), missing="untrained it has no answer, only a cost")
 
 
-def _quantised(name: str, run: Path, section: QuantizationSection, checked: Checked) -> Rung:
+def _quantised(
+    name: str, run: Path, section: QuantizationSection, checked: Checked, file: Path | None
+) -> Rung:
     """Measure a run in whole numbers: written, and read back."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "model"
         try:
-            certificate = quantize_run(run, out, section=section).certificate
+            certificate = quantize_run(run, out, section=section, file=file).certificate
         except (ConfigError, NumericsError) as error:
             if error.code not in {"CFG-RANGE", "NUM-QUANT"}:
                 raise
