@@ -44,6 +44,17 @@ def test_every_rung_is_there_or_says_what_is_missing(ladder):
     assert all(rung["latency_ms"] > 0 and rung["rows_per_second"] > 0 for rung in measured)
 
 
+@pytest.mark.parametrize("kind", ["full", "bitfit"])
+def test_the_base_answers_also_under_a_method_that_cannot_be_taken_off(run_of, gpt2_folder, kind):
+    run = run_of(gpt2_folder, "label_words", **{"method.kind": kind})
+    found, _ = write_ladder(run, [], rows=None, tell=lambda _: None)
+    base, tuned = found["rungs"][:2]
+    assert base["missing"] is None
+    for rung, kind in ((base, "none"), (tuned, kind)):
+        folder = run_of(gpt2_folder, "label_words", **{"method.kind": kind})
+        assert rung["value"] == evaluate_run(folder, split="test").metrics["accuracy"]
+
+
 def test_values_are_those_of_evaluate(ladder):
     run, trained_for, found, _ = ladder
     rungs = {rung["name"]: rung for rung in found["rungs"]}

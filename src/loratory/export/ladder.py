@@ -9,7 +9,6 @@ McNemar's test where the metric counts rows.
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from loratory.export.quantize import quantize_run
 from loratory.export.rung import Rung, measured
 from loratory.export.rungs_compared import compared_rungs
 from loratory.inference.opened import open_model
-from loratory.inference.tuned import Tuned, load_run
+from loratory.inference.tuned import Tuned, load_run, untrained
 from loratory.methods.method import without
 from loratory.methods.rounded import layers_to_round
 from loratory.methods.transformers_folder import save_model
@@ -30,6 +29,7 @@ from loratory.models.load import Base
 from loratory.models.whole_numbers import require_torchao
 from loratory.recipe.load import load_recipe
 from loratory.recipe.quantization import Int4Quantization, Int8Quantization, QuantizationSection
+from loratory.recipe.schema import NoMethod
 from loratory.report.ladder import draw_ladder, ladder_page
 from loratory.runs.atomic import write_file
 from loratory.runs.environment import environment
@@ -132,10 +132,13 @@ def _rungs(
 
 def _base(tuned: Tuned, checked: Checked, size: int) -> Rung:
     """Measure the base: its cost, and its answers where it has any without training."""
-    taken_off = tuned.method.kind in _TAKEN_OFF
-    with without(tuned.base.network) if taken_off else nullcontext():
-        rung = measured(BASE, tuned, checked, size=size)
-    if taken_off and not tuned.task.heads:
+    if tuned.method.kind in _TAKEN_OFF:
+        with without(tuned.base.network):
+            rung = measured(BASE, tuned, checked, size=size)
+    else:
+        base = untrained(tuned.recipe.model_copy(update={"method": NoMethod()})).base
+        rung = measured(BASE, replace(tuned, base=base), checked, size=size)
+    if not tuned.task.heads:
         return rung
     return replace(rung, predictions=(), missing="untrained it has no answer, only a cost")
 
