@@ -33,12 +33,12 @@ KEYS = {
     ],
 )
 def test_each_kind_has_its_file_and_its_certificate(run_of, gpt2_folder, to, tmp_path):
-    run = run_of(gpt2_folder, "text" if to == "gguf" else "classify")
-    made = export_run(run, tmp_path / "out", to=to, rows=3)
+    run = run_of(gpt2_folder, "text" if to == "gguf" else "span_qa")
+    made = export_run(run, tmp_path / "out", to=to, rows=5)
     assert (tmp_path / "out" / FILES[to]).is_file()
     assert made.certificate == json.loads((tmp_path / "out" / "certificate.json").read_text())
     assert made.certificate.keys() >= KEYS
-    assert made.certificate["rows"] == 3
+    assert made.certificate["rows"] == 5
     assert made.certificate["bytes"] == (tmp_path / "out" / FILES[to]).stat().st_size
 
 
