@@ -50,8 +50,8 @@ def test_the_base_answers_also_under_a_method_that_cannot_be_taken_off(run_of, g
     found, _ = write_ladder(run, [], rows=None, tell=lambda _: None)
     base, tuned = found["rungs"][:2]
     assert base["missing"] is None
-    for rung, kind in ((base, "none"), (tuned, kind)):
-        folder = run_of(gpt2_folder, "label_words", **{"method.kind": kind})
+    untrained = run_of(gpt2_folder, "label_words", **{"method.kind": "none"})
+    for rung, folder in ((base, untrained), (tuned, run)):
         assert rung["value"] == evaluate_run(folder, split="test").metrics["accuracy"]
 
 

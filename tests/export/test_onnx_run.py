@@ -226,9 +226,7 @@ def test_what_computes_something_else_is_not_written(exported, kind, tmp_path, m
     assert not [*tmp_path.iterdir()]
 
 
-def test_int8_is_not_judged_by_fewer_rows_than_there_are_to_show_it(
-    run_of, gpt2_folder, tmp_path
-):
+def test_int8_is_not_judged_by_fewer_rows_than_there_are_to_show_it(run_of, gpt2_folder, tmp_path):
     with pytest.raises(ConfigError, match=r"CFG-RANGE.*97%") as refused:
         export_onnx(run_of(gpt2_folder, "span_qa"), tmp_path / "out", kind="onnx-int8", rows=1)
     assert refused.value.expected == "at least 5"

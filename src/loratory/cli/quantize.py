@@ -72,8 +72,7 @@ def quantize(  # noqa: PLR0913 - one parameter an option
         problem = "one run is quantised at a time, into a folder"
         raise _usage(problem, fix="loratory quantize RUN --to int8 --out DIR, or RUN... --ladder")
     else:
-        section = None if to is None else _section(to)
-        _quantise(runs[0], out, section, rows or 200, file, as_json=as_json)
+        _quantise(runs[0], out, _section(to), rows or 200, file, as_json=as_json)
 
 
 def _quantise(
@@ -98,8 +97,10 @@ def _quantise(
     _show(out, quantised.certificate)
 
 
-def _section(text: str) -> QuantizationSection:
+def _section(text: str | None) -> QuantizationSection | None:
     at = "command line: --to"
+    if text is None:
+        return None
     return section_of(text if text.isalnum() else read_yaml_text(text, at).values, at=at)
 
 

@@ -40,7 +40,7 @@ OnnxKind = Literal["onnx", "onnx-int8"]
 TOLERANCE = 1e-4
 LEAST_AGREEMENT = 0.97
 LEAST_ROWS = 100
-"""Of the run's rows, where it has so many: of fewer, next to none may change and nothing is shown."""
+"""To judge predictions by, where the run has so many: fewer show next to nothing."""
 AGREEMENT_IS = "the share of predictions that may be others"
 _IN_INT8 = {
     "precision": "int8",

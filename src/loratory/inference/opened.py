@@ -55,10 +55,8 @@ def open_model(path: str | Path, *, overrides: Mapping[str, Any] | None = None) 
             return _transformers(folder, overrides or {})
         case "quantised":
             return _quantised(folder, overrides or {})
-        case "onnx":
-            return _scoring(folder, load_onnx)
-        case "executorch":
-            return _scoring(folder, load_executorch)
+        case "onnx" | "executorch":
+            return _scoring(folder, load_onnx if kind == "onnx" else load_executorch)
         case "gguf":
             return _gguf(folder, overrides or {})
         case _:

@@ -239,7 +239,7 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
 
 
 def as_settled(tuned: Tuned, folder: RunFolder) -> Tuned:
-    """Return it with what its folder says was chosen after training, and is shown before prompts."""
+    """Return it with what its folder says was chosen after training and stands before prompts."""
     tuned = tuned.showing(read_shown(folder.shown, tuned.recipe.task.reads))
     if isinstance(tuned.task, Settling) and folder.settled.is_file():
         return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
