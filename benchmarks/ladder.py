@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.keep import KEPT, without_paths
+from loratory.report.formats import bracketed
 from loratory.runs.json_files import read_json, write_json
 
 FOLDER = KEPT / "ladder"
@@ -94,11 +95,10 @@ def _table(found: dict[str, Any]) -> str:
 def _cells(rung: dict[str, Any]) -> list[str]:
     scored, apart, p_value = "none", "", ""
     if rung["value"] is not None:
-        low, high = rung["interval"]
-        scored = f"{rung['value']:.4f} [{low:.4f}, {high:.4f}]"
+        scored = f"{rung['value']:.4f} {bracketed(rung['interval'], decimals=4)}"
     if "difference" in rung:
-        low, high = rung["difference_interval"]
-        apart = f"{rung['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
+        ends = bracketed(rung["difference_interval"], decimals=4, signed=True)
+        apart = f"{rung['difference']:+.4f} {ends}"
         p_value = f"{rung['p_value']:.3f}"
     cost = [rung["bytes"] / _MEGABYTE, rung["latency_ms"], rung["rows_per_second"]]
     return [rung["name"], scored, apart, p_value, *(f"{number:,.1f}" for number in cost)]

@@ -46,6 +46,7 @@ LATE_ROOMS = ("__init__.py", "cli")
 # Signatures that are not ours to choose.
 FIXED_BY_OTHERS = {
     "predict.py predict": "typer makes an option of each parameter",
+    "quantize.py quantize": "typer makes an option of each parameter",
     "search.py search": "typer makes an option of each parameter",
     "sweep.py sweep": "typer makes an option of each parameter",
     "lora_product.py forward": "torch passes an autograd function its inputs one by one",

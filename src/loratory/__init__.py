@@ -22,12 +22,24 @@ if TYPE_CHECKING:
     from loratory.experiments.sweep import SweepRun
     from loratory.export.export import ExportTo
     from loratory.export.merge import Merged
+    from loratory.export.quantize import Quantised
     from loratory.inference.tuned import Tuned
     from loratory.methods.count import Counts
     from loratory.pipeline import Run
     from loratory.report.comparison import Comparison
 
-__all__ = ["compare", "export", "load", "merge", "params", "resume", "search", "sweep", "train"]
+__all__ = [
+    "compare",
+    "export",
+    "load",
+    "merge",
+    "params",
+    "quantize",
+    "resume",
+    "search",
+    "sweep",
+    "train",
+]
 
 
 def train(
@@ -124,6 +136,27 @@ def export(run: str | Path, to: "ExportTo", out: str | Path, **settings: Any) ->
     from loratory.export.export import export_run
 
     return export_run(Path(run), Path(out), to=to, **settings)
+
+
+def quantize(
+    run: str | Path,
+    out: str | Path,
+    *,
+    to: str | Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> "Quantised":
+    """Write a finished run in whole numbers: as it was trained for, or as `to` says.
+
+    `to` is "int8", "int4" or a recipe's section, such as {"kind": "int4", "group_size": 64};
+    `settings` are those of `loratory quantize`: `rows` and `file`.
+    """
+    from loratory.recipe.quantization import section_of
+
+    section = None if to is None else section_of(to, at="to")
+
+    from loratory.export.quantize import quantize_run
+
+    return quantize_run(Path(run), Path(out), section=section, **settings)
 
 
 def params(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> "Counts":

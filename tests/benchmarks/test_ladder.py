@@ -47,3 +47,10 @@ def test_the_table_has_every_rung_that_was_measured(tmp_path):
     assert "| tuned, float32 | 0.8200 [0.8000, 0.8400] |  |  | 2.5 | 3.0 | 40.0 |" in page
     assert "| int8, trained for it | 0.8200 [0.8000, 0.8400] | -0.0040 [-0.0040, +0.0000] |" in page
     assert "| int4" not in page
+
+
+def test_ends_that_one_row_leaves_open_are_called_unknown(tmp_path):
+    found = ladder(lost=0.004, gained=0.001)
+    found["rungs"][1] |= {"interval": [0.0, None], "difference_interval": [None, None]}
+    write_json(tmp_path / "words.json", found)
+    assert "0.8200 [0.0000, unknown] | -0.0040 [unknown, unknown] |" in tables(tmp_path)

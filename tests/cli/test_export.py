@@ -41,6 +41,10 @@ def test_merged_it_is_what_merge_writes(loratory, film_run, tmp_path):
     ran = loratory("export", film_run, "--to", "transformers", "--out", tmp_path / "out")
     assert (ran.code, ran.err) == (0, "")
     assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert "of the weights in float32" in ran.out
+    said = loratory("predict", tmp_path / "out", "lovely and moving", "--json")
+    assert json.loads(said.out)["predictions"][0]["prediction"] in {"positive", "negative"}
+    assert json.loads(loratory("evaluate", tmp_path / "out", "--json").out)["rows"] == 7
 
 
 @pytest.mark.parametrize(

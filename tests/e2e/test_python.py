@@ -26,9 +26,17 @@ def test_a_run_and_its_folder_load_as_the_same(film_run):
 
 
 def test_the_public_names_are_these():
-    names = ["compare", "export", "load", "merge", "params", "resume", "search", "sweep", "train"]
-    assert sorted(loratory.__all__) == names
+    names = ["compare", "export", "load", "merge", "params", "quantize", "resume", "search"]
+    assert sorted(loratory.__all__) == [*names, "sweep", "train"]
     assert all(callable(getattr(loratory, name)) for name in loratory.__all__)
+
+
+def test_a_run_is_quantised_as_by_the_command_line(film_run, tmp_path):
+    made = loratory.quantize(film_run, tmp_path / "small", to={"kind": "int4", "group_size": 8})
+    assert made.certificate["quantization"]["group_size"] == 8
+    assert loratory.load(made.out).predict(["dull"])[0].prediction in {"negative", "positive"}
+    with pytest.raises(ConfigError, match="CFG-VALUE"):
+        loratory.quantize(film_run, tmp_path / "other", to="int5")
 
 
 def test_errors_are_those_of_the_command_line(film_recipe, tmp_path):

@@ -44,12 +44,15 @@ def test_every_rung_is_there_or_says_what_is_missing(ladder):
     assert all(rung["latency_ms"] > 0 and rung["rows_per_second"] > 0 for rung in measured)
 
 
-@pytest.mark.parametrize("bias", ["none", "all"])
-def test_a_base_whose_own_weights_trained_is_no_base(run_of, gpt2_folder, bias):
-    run = run_of(gpt2_folder, "label_words", **{"method.bias": bias})
-    found, _ = write_ladder(run, [], rows=None, tell=print)
-    base = {rung["name"]: rung for rung in found["rungs"]}["base"]
-    assert (base["missing"] is None) == (bias == "none")
+@pytest.mark.parametrize("kind", ["full", "bitfit"])
+def test_the_base_answers_also_under_a_method_that_cannot_be_taken_off(run_of, gpt2_folder, kind):
+    run = run_of(gpt2_folder, "label_words", **{"method.kind": kind})
+    found, _ = write_ladder(run, [], rows=None, tell=lambda _: None)
+    base, tuned = found["rungs"][:2]
+    assert base["missing"] is None
+    untrained = run_of(gpt2_folder, "label_words", **{"method.kind": "none"})
+    for rung, folder in ((base, untrained), (tuned, run)):
+        assert rung["value"] == evaluate_run(folder, split="test").metrics["accuracy"]
 
 
 def test_values_are_those_of_evaluate(ladder):

@@ -221,6 +221,13 @@ def test_what_computes_something_else_is_not_written(exported, kind, tmp_path, m
     monkeypatch.setattr(onnx_run, "round_graph", shutil.copy)
     monkeypatch.setattr(onnx_run, "open_model", spoilt)
     with pytest.raises(NumericsError) as refused:
-        export_onnx(run, tmp_path / "out", kind=kind, rows=4)
+        export_onnx(run, tmp_path / "out", kind=kind, rows=9)
     assert refused.value.code == "NUM-EXPORT"
+    assert not [*tmp_path.iterdir()]
+
+
+def test_int8_is_not_judged_by_fewer_rows_than_there_are_to_show_it(run_of, gpt2_folder, tmp_path):
+    with pytest.raises(ConfigError, match=r"CFG-RANGE.*97%") as refused:
+        export_onnx(run_of(gpt2_folder, "span_qa"), tmp_path / "out", kind="onnx-int8", rows=1)
+    assert refused.value.expected == "at least 5"
     assert not [*tmp_path.iterdir()]

@@ -116,8 +116,8 @@ def test_what_does_not_compute_the_same_is_not_written(
 ):
     opened = quantize.open_model
 
-    def spoilt(folder):
-        tuned = opened(folder)
+    def spoilt(folder, **settings):
+        tuned = opened(folder, **settings)
         module = tuned.base.network.get_submodule(part)
         for numbers in (*module.parameters(), *module.buffers()):
             if numbers.is_floating_point():

@@ -60,7 +60,9 @@ def test_what_is_exported_says_what_the_run_began_with(run_of, gpt2_folder, tmp_
     begun = {"method.kind": "peft", "method.folder": str(start / "adapter")}
     run = run_of(gpt2_folder, "preference", **begun)
     save_reading(load_run(run).recipe, run, tmp_path, kind="gguf")
-    assert load_recipe(tmp_path / "recipe.yaml").method.folder == str(start / "adapter")
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert recipe.method.folder == str(start / "adapter")
+    assert recipe.training.device == "auto"
     assert (tmp_path / "references.json").is_file()
 
 

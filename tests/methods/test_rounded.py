@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from loratory.errors import ConfigError
+from loratory.methods.elsewhere import settled
 from loratory.methods.make import make_method
 from loratory.methods.method import adapted_layers
 from loratory.methods.rounded import round_layers, without_rounding
@@ -18,6 +19,7 @@ from loratory.recipe.schema import (
     FullMethod,
     Ia3Method,
     LoraMethod,
+    PeftMethod,
     PromptMethod,
 )
 
@@ -115,6 +117,17 @@ def test_what_no_layer_can_hold_is_refused(gpt2_folder, method):
     base = with_method(gpt2_folder, method)
     with pytest.raises(ConfigError):
         round_layers(base.network, Int8Quantization())
+
+
+def test_an_adapter_from_elsewhere_with_dropout_is_refused(llama_folder, tmp_path):
+    section = LoraMethod(r=2, lora_dropout=0.1)
+    base = with_method(llama_folder, section)
+    make_method(section).save(base, tmp_path, heads=())
+    again = with_method(llama_folder, settled(PeftMethod(folder=str(tmp_path))))
+    with pytest.raises(ConfigError) as refused:
+        round_layers(again.network, Int8Quantization())
+    assert refused.value.code == "CFG-QUANT"
+    assert "adapter_config.json" in refused.value.fix
 
 
 def test_a_layer_that_the_base_multiplies_by_itself_is_not_skipped_silently(llama_folder):

@@ -104,3 +104,10 @@ def test_a_small_probability_is_not_called_none(value, words):
 
 def test_a_moment_is_a_date_and_a_time_of_day():
     assert formats.moment(1_768_392_153.0) == "14 January 2026, 12:02 UTC"
+
+
+def test_an_end_that_is_not_known_is_said_to_be_so():
+    assert formats.bracketed((0.8414, 0.88)) == "[0.841, 0.880]"
+    assert formats.bracketed((-0.03, 0.01), decimals=4, signed=True) == "[-0.0300, +0.0100]"
+    assert formats.bracketed((0.0, float("inf"))) == "[0.000, unknown]"
+    assert formats.bracketed([None, None]) == "[unknown, unknown]"

@@ -46,6 +46,15 @@ def test_the_page_is_one_file_and_escapes_what_it_is_given(page):
     assert not re.search(r"(src|href)=\"(?!data:)", page)
 
 
+def test_ends_that_one_row_leaves_open_are_called_unknown():
+    alone = {"name": "tuned, float32", **COST, "value": 0.82, "interval": [0.0, None]}
+    pair = FOUND["pairs"][0] | {"interval": [None, None]}
+    found = {**FOUND, "rungs": [alone], "pairs": [pair]}
+    page = ladder_page(found, draw_ladder(found))
+    assert "0.820 [0.000, unknown]" in page
+    assert "+0.0100 [unknown, unknown], p 0.500" in page
+
+
 def test_the_plot_shows_what_was_scored():
     plot = draw_ladder(FOUND)
     assert plot.text == "accuracy of 2 ways to ship the model"

@@ -31,8 +31,7 @@ def export(
 
     What was written is read back by its own runtime and compared with the run; certificate.json in
     the folder says how far they are apart. Above the tolerance nothing is written. `loratory
-    predict` and `evaluate` take a folder with one such file (onnx, executorch, gguf) as they take
-    a run.
+    predict` and `evaluate` take the folder as they take a run.
     """
     if rows < 1:
         raise out_of_range("--rows", rows, "a whole number of at least 1")
@@ -50,11 +49,10 @@ def export(
 
 def _show(out: Path, found: dict[str, Any]) -> None:
     print_text(f"model: {out}")
-    if "bytes" in found:
-        print_text(
-            f"size: {found['bytes'] / _MEGABYTE:,.1f} MB, {found['share_of_float32']:.1%} of "
-            "the weights in float32"
-        )
+    print_text(
+        f"size: {found['bytes'] / _MEGABYTE:,.1f} MB, {found['share_of_float32']:.1%} of "
+        "the weights in float32"
+    )
     print_text(
         f"largest logit difference: {found['max_logit_difference']:.2g} on {found['rows']:,} "
         f"{found['split']} rows{changed_words(found['changed_predictions'])}"

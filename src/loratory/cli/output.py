@@ -6,6 +6,7 @@ And texts come in as UTF-8, whatever the locale.
 import io
 import json
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loratory.errors import ConfigError, LoratoryError
+from loratory.report.formats import bracketed
 
 # Class names, texts and paths are shown as they are, whatever stands in brackets or colons.
 _AS_IT_IS: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
@@ -85,11 +87,8 @@ def changed_words(changed: int | None) -> str:
     return "" if changed is None else f", {changed:,} predictions changed"
 
 
-def with_interval(value: float | None, interval: tuple[float, float] | list[float] | None) -> str:
+def with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
     """Return a metric as `0.862 [0.841, 0.883]`, a dash where there is none."""
     if value is None:
         return "-"
-    if interval is None:
-        return f"{value:.3f}"
-    low, high = interval
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f}" if interval is None else f"{value:.3f} {bracketed(interval)}"

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from loratory.cli.output import (
@@ -17,13 +16,14 @@ from loratory.cli.output import (
     with_interval,
 )
 from loratory.errors import ConfigError
-from loratory.recipe.quantization import QuantizationSection
+from loratory.recipe.quantization import QuantizationSection, section_of
 from loratory.recipe.yaml_file import read_yaml_text
+from loratory.report.formats import bracketed
 
 _MEGABYTE = 1_000_000
 
 
-def quantize(
+def quantize(  # noqa: PLR0913 - one parameter an option
     runs: Annotated[
         list[Path],
         typer.Argument(
@@ -46,6 +46,9 @@ def quantize(
         int | None,
         typer.Option(help="How many rows to compare on; absent: 200, or all of a ladder."),
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Compare on rows of this file, not on the run's own.")
+    ] = None,
     *,
     ladder: Annotated[
         bool, typer.Option("--ladder", help="Compare all ways to ship it, from the base to int4.")
@@ -64,20 +67,26 @@ def quantize(
         problem = "a ladder quantises in every way, and writes nothing to keep"
         raise _usage(problem, fix="leave --out and --to out, or --ladder")
     if ladder:
-        _ladder(runs, rows, as_json=as_json)
+        _ladder(runs, rows, file, as_json=as_json)
     elif out is None or len(runs) > 1:
         problem = "one run is quantised at a time, into a folder"
         raise _usage(problem, fix="loratory quantize RUN --to int8 --out DIR, or RUN... --ladder")
     else:
-        _quantise(runs[0], out, None if to is None else _section(to), rows, as_json=as_json)
+        _quantise(runs[0], out, _section(to), rows or 200, file, as_json=as_json)
 
 
 def _quantise(
-    run: Path, out: Path, section: QuantizationSection | None, rows: int | None, *, as_json: bool
+    run: Path,
+    out: Path,
+    section: QuantizationSection | None,
+    rows: int,
+    file: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     from loratory.export.quantize import quantize_run
 
-    quantised = quantize_run(run, out, section=section, rows=rows or 200)
+    quantised = quantize_run(run, out, section=section, rows=rows, file=file)
     if as_json:
         print_json({"out": str(out), "certificate": quantised.certificate})
         return
@@ -88,21 +97,11 @@ def _quantise(
     _show(out, quantised.certificate)
 
 
-def _section(text: str) -> QuantizationSection:
-    value = {"kind": text} if text.isalnum() else read_yaml_text(text, "command line: --to").values
-    form: TypeAdapter[QuantizationSection] = TypeAdapter(QuantizationSection)
-    try:
-        return form.validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(
-            "CFG-VALUE",
-            f"not a way to quantise: {first['msg']}",
-            at="command line: --to",
-            got=text,
-            expected="int8, int4, or a section such as {kind: int4, group_size: 64}",
-            fix="set --to int8 or --to int4",
-        ) from None
+def _section(text: str | None) -> QuantizationSection | None:
+    at = "command line: --to"
+    if text is None:
+        return None
+    return section_of(text if text.isalnum() else read_yaml_text(text, at).values, at=at)
 
 
 def _show(out: Path, found: dict[str, Any]) -> None:
@@ -123,10 +122,10 @@ def _show(out: Path, found: dict[str, Any]) -> None:
     print_text(f"how to read: {found['how_to_read']}")
 
 
-def _ladder(runs: list[Path], rows: int | None, *, as_json: bool) -> None:
+def _ladder(runs: list[Path], rows: int | None, file: Path | None, *, as_json: bool) -> None:
     from loratory.export.ladder import write_ladder
 
-    found, page = write_ladder(runs[0], runs[1:], rows=rows, tell=console.print)
+    found, page = write_ladder(runs[0], runs[1:], rows=rows, file=file, tell=console.print)
     if as_json:
         print_json(found)
         return
@@ -143,10 +142,10 @@ def _ladder(runs: list[Path], rows: int | None, *, as_json: bool) -> None:
         if rung["missing"]:
             print_text(f"{rung['name']}: {rung['missing']}")
     for pair in found["pairs"]:
-        low, high = pair["interval"]
+        interval = bracketed(pair["interval"], decimals=4, signed=True)
         print_text(
-            f"{pair['a']} against {pair['b']}: {pair['difference']:+.4f} [{low:+.4f}, {high:+.4f}],"
-            f" p {pair['p_value']:.3f}"
+            f"{pair['a']} against {pair['b']}: {pair['difference']:+.4f} {interval}, "
+            f"p {pair['p_value']:.3f}"
         )
     print_text(f"page: {page}")
 

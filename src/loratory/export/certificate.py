@@ -21,11 +21,12 @@ from loratory.batching.plan import split_by_tokens
 from loratory.batching.rows import EncodedRow, Encoding
 from loratory.data.rows import AnyRow
 from loratory.errors import ModelError, NumericsError
-from loratory.inference.tuned import Evaluation, Tuned, untrained
-from loratory.methods.transformers_folder import load_model, stock_class
+from loratory.inference.opened import open_model
+from loratory.inference.tuned import Evaluation, Tuned
+from loratory.methods.transformers_folder import stock_class
 from loratory.models.network import Network
-from loratory.recipe.schema import FullMethod, TextTask
-from loratory.tasks.task import Showing, Task
+from loratory.recipe.schema import TextTask
+from loratory.tasks.task import Task
 
 TOLERANCE = 2e-5
 TOLERANCE_IS = "relative to the largest logit, and absolute where that is below 1"
@@ -228,12 +229,7 @@ def _read(encoding: Encoding) -> list[Any]:
 
 def _read_back(tuned: Tuned, folder: Path, checked: Checked) -> tuple[Difference, Evaluation]:
     """Read the folder as a new network of ours; return how far it is off, and how it does."""
-    recipe = tuned.recipe.model_copy(update={"base": str(folder), "method": FullMethod()})
-    fresh = untrained(recipe)
-    load_model(fresh.base.network, folder)
-    fresh.base.network.requires_grad_(requires_grad=False).eval()
-    if isinstance(tuned.task, Showing) and isinstance(fresh.task, Showing):
-        fresh = replace(fresh, task=fresh.task.showing(tuned.task.prompts.examples))
+    fresh = open_model(folder, overrides={"training.device": "cpu"})
     require_same_tokens(fresh, checked, at=str(tuned.base.source.folder))
     head, most = head_of(tuned), tuned.compute.tokens_at_once
     found = difference(

@@ -9,7 +9,6 @@ McNemar's test where the metric counts rows.
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from loratory.export.quantize import quantize_run
 from loratory.export.rung import Rung, measured
 from loratory.export.rungs_compared import compared_rungs
 from loratory.inference.opened import open_model
-from loratory.inference.tuned import Tuned, load_run
+from loratory.inference.tuned import Tuned, load_run, untrained
 from loratory.methods.elsewhere import settled
 from loratory.methods.method import without
 from loratory.methods.rounded import layers_to_round
@@ -32,6 +31,7 @@ from loratory.models.whole_numbers import require_torchao
 from loratory.recipe.load import load_recipe
 from loratory.recipe.method import trains_the_base
 from loratory.recipe.quantization import Int4Quantization, Int8Quantization, QuantizationSection
+from loratory.recipe.schema import NoMethod
 from loratory.report.ladder import draw_ladder, ladder_page
 from loratory.runs.atomic import write_file
 from loratory.runs.environment import environment
@@ -46,12 +46,18 @@ _ALL = 2**62
 
 
 def write_ladder(
-    run: Path, others: Sequence[Path], *, rows: int | None, tell: Callable[[str], None]
+    run: Path,
+    others: Sequence[Path],
+    *,
+    rows: int | None,
+    tell: Callable[[str], None],
+    file: Path | None = None,
 ) -> tuple[dict[str, Any], Path]:
     """Measure every rung, keep the ladder in the run's folder; return it and its page.
 
     `others` are runs on the same rows that were trained for int8 or int4; asked are `rows` of the
-    run's test rows (else validation), absent: all. `tell` hears the name of each rung.
+    run's test rows (else validation), or of a `file` like them, absent: all. `tell` hears the name
+    of each rung.
 
     Raises:
         ConfigError: `run` was trained for whole numbers, another was not, its method cannot be
@@ -62,9 +68,9 @@ def write_ladder(
     trained_for = _trained_for(run, others)
     tuned = load_run(run, overrides=_ON_PROCESSOR)
     plain = _plain(tuned)
-    checked = checked_rows(tuned, run, None, rows or _ALL, splits=("test", "validation", "train"))
+    checked = checked_rows(tuned, run, file, rows or _ALL, splits=("test", "validation", "train"))
     rungs = []
-    for rung in _rungs(run, tuned, plain, checked, trained_for):
+    for rung in _rungs(run, tuned, plain, checked, trained_for, file):
         tell(f"{rung.name}: {rung.missing or 'measured'}")
         rungs.append(rung)
     account = {
@@ -100,6 +106,7 @@ def _rungs(
     plain: Base,
     checked: Checked,
     trained_for: Mapping[str, tuple[Path, QuantizationSection]],
+    file: Path | None,
 ) -> Iterator[Rung]:
     base_bytes = _bytes(weight_files(tuned.base.source.folder))
     yield _base(tuned, checked, base_bytes)
@@ -113,11 +120,11 @@ def _rungs(
     # As those that were trained for it, so that one difference is left between the two.
     sections = {**_KINDS, **{kind: section for kind, (_, section) in trained_for.items()}}
     for kind, section in sections.items():
-        yield _quantised(f"{kind}, after training", run, section, checked)
+        yield _quantised(f"{kind}, after training", run, section, checked, file)
     for kind, section in sections.items():
         name = f"{kind}, trained for it"
         if kind in trained_for:
-            yield _quantised(name, trained_for[kind][0], section, checked)
+            yield _quantised(name, trained_for[kind][0], section, checked, file)
         else:
             fix = f"train one with quantization.kind={kind} and name it behind the run"
             yield Rung(name, missing=f"no run trained for it was given; {fix}")
@@ -125,21 +132,26 @@ def _rungs(
 
 def _base(tuned: Tuned, checked: Checked, size: int) -> Rung:
     """Measure the base: its cost, and its answers where it has any without training."""
-    # What was trained beside the base's weights can be taken off, and what is left is the base.
-    taken_off = not trains_the_base(settled(tuned.recipe.method))
-    with without(tuned.base.network) if taken_off else nullcontext():
-        rung = measured(BASE, tuned, checked, size=size)
-    if taken_off and not tuned.task.heads:
+    if trains_the_base(settled(tuned.recipe.method)):
+        base = untrained(tuned.recipe.model_copy(update={"method": NoMethod()})).base
+        rung = measured(BASE, replace(tuned, base=base), checked, size=size)
+    else:
+        # What was trained beside the base's weights can be taken off, and what is left is the base.
+        with without(tuned.base.network):
+            rung = measured(BASE, tuned, checked, size=size)
+    if not tuned.task.heads:
         return rung
     return replace(rung, predictions=(), missing="untrained it has no answer, only a cost")
 
 
-def _quantised(name: str, run: Path, section: QuantizationSection, checked: Checked) -> Rung:
+def _quantised(
+    name: str, run: Path, section: QuantizationSection, checked: Checked, file: Path | None
+) -> Rung:
     """Measure a run in whole numbers: written, and read back."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "model"
         try:
-            certificate = quantize_run(run, out, section=section).certificate
+            certificate = quantize_run(run, out, section=section, file=file).certificate
         except (ConfigError, NumericsError) as error:
             if error.code not in {"CFG-RANGE", "NUM-QUANT"}:
                 raise

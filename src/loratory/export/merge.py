@@ -16,10 +16,11 @@ from loratory.data.load import load_file
 from loratory.data.rows import AnyRow
 from loratory.errors import ConfigError, DataError, ResourceError, RunError
 from loratory.export.certificate import TOLERANCE, Checked, compared, compared_rows
-from loratory.export.reading import how_to_read
+from loratory.export.parity import float32_bytes, sizes
+from loratory.export.reading import how_to_read, save_reading
 from loratory.inference.references import referred_by_run
 from loratory.inference.tuned import Tuned, load_run
-from loratory.methods.transformers_folder import save_model
+from loratory.methods.transformers_folder import WEIGHTS, save_model
 from loratory.metrics.temperature import TEMPERATURE
 from loratory.models.load import Base
 from loratory.recipe.schema import ClassifyTask, task_labels
@@ -32,7 +33,6 @@ from loratory.tasks.given import check_rows, given_rows
 
 CERTIFICATE = "certificate.json"
 ROWS = 200
-_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,20 @@ def merge_run(
     tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
     refuse_rounded(tuned, run)
     plain = folded(tuned)
+    size = float32_bytes(plain.network)
     checked = checked_rows(tuned, run, file, rows)
     certificate: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
         save_model(plain, folder)
+        save_reading(tuned.recipe, run, folder, kind="transformers")
         # What is compared is read back from the folder, and needs the room.
         plain.network.to("meta")
         found = compared(tuned, folder, checked, tolerance=tolerance, at=str(out))
-        certificate.update(parse_json(json_text({**reference(tuned, run), **found})))
+        written = sizes((folder / WEIGHTS).stat().st_size, size)
+        certificate.update(parse_json(json_text({**reference(tuned, run), **written, **found})))
         write_json(folder / CERTIFICATE, certificate)
 
-    size = sum(p.numel() for p in plain.network.parameters()) * _FLOAT_BYTES
     with disk_errors(out):
         target.parent.mkdir(parents=True, exist_ok=True)
     publish_folder(target, fill, info={"kind": "merged"}, expected_bytes=size)

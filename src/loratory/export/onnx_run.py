@@ -39,6 +39,8 @@ from loratory.recipe.schema import LabelWordsTask
 OnnxKind = Literal["onnx", "onnx-int8"]
 TOLERANCE = 1e-4
 LEAST_AGREEMENT = 0.97
+LEAST_ROWS = 100
+"""To judge predictions by, where the run has so many: fewer show next to nothing."""
 AGREEMENT_IS = "the share of predictions that may be others"
 _IN_INT8 = {
     "precision": "int8",
@@ -59,7 +61,8 @@ def export_onnx(
 
     Raises:
         ConfigError: the method cannot be merged (CFG-MERGE), the task or the base cannot be
-            exported so (CFG-EXPORT), a package is not installed (CFG-EXTRA).
+            exported so (CFG-EXPORT), a package is not installed (CFG-EXTRA), or there are more
+            than the `rows` that int8 is to be judged by, which are too few (CFG-RANGE).
         NumericsError: NUM-EXPORT, it differs by more than the tolerance; nothing was written.
         RunError: there is no such finished run, or `out` is not an empty folder (RUN-EXISTS).
         DataError, ResourceError: there are no rows to compare on, or no room on the disk.
@@ -70,7 +73,10 @@ def export_onnx(
     if source.bytes > _MOST_BYTES:
         problem = f"its weights take {source.bytes:,} bytes, and one file may have {_MOST_BYTES:,}"
         raise _not_exported(problem, run)
-    checked = checked_rows(tuned, run, file, rows)
+    if kind == "onnx-int8":
+        checked = _enough_rows(tuned, run, file, rows)
+    else:
+        checked = checked_rows(tuned, run, file, rows)
 
     def write(folder: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -91,6 +97,21 @@ def export_onnx(
         opened_with={"precision": kind},
     )
     return publish_file(source, checked, graph)
+
+
+def _enough_rows(tuned: Tuned, run: Path, file: Path | None, rows: int) -> Checked:
+    """Return the rows by which predictions in int8 are judged; refuse few where there are more."""
+    checked = checked_rows(tuned, run, file, max(rows, LEAST_ROWS))
+    if rows < (there := len(checked.rows)):
+        raise ConfigError(
+            "CFG-RANGE",
+            f"so few rows do not show that {LEAST_AGREEMENT:.0%} of the predictions are equal",
+            at="command line: --rows",
+            got=rows,
+            expected=f"at least {there}",
+            fix=f"set --rows to at least {there}, or leave it out",
+        )
+    return checked
 
 
 def _writes(tuned: Tuned) -> bool:

@@ -1,12 +1,26 @@
 """Whether an exported model computes what the run does, when its own reader is asked the same.
 
-What merging asks is in certificate.py; here is what all other kinds have in common.
+What merging asks is in certificate.py; here is what all other kinds have in common, and the sizes.
 """
 
 from typing import Any
 
+from torch import nn
+
 from loratory.errors import NumericsError
 from loratory.export.certificate import TOLERANCE_IS, Checked, Difference
+
+_FLOAT_BYTES = 4
+
+
+def float32_bytes(network: nn.Module) -> int:
+    """Return what the network's weights take in float32."""
+    return sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
+
+
+def sizes(written: int, whole: int) -> dict[str, Any]:
+    """Return what a certificate says of the bytes `written` beside those of the float32 weights."""
+    return {"bytes": written, "float32_bytes": whole, "share_of_float32": written / whole}
 
 
 def require_near(apart: Difference, tolerance: float, *, reader: str, at: str) -> None:

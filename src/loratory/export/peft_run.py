@@ -31,7 +31,9 @@ from loratory.export.merge import (
     refuse_rounded,
     require_free,
 )
-from loratory.export.parity import require_near, told
+from loratory.export.parity import float32_bytes, require_near, sizes, told
+from loratory.export.reading import save_reading
+from loratory.inference.opened import open_model
 from loratory.inference.tuned import Tuned, load_run, untrained
 from loratory.methods.peft_folder import BASE, CONFIG, WEIGHTS
 from loratory.methods.transformers_folder import save_model
@@ -68,19 +70,21 @@ def export_peft(run: Path, out: Path, *, rows: int, file: Path | None = None) ->
             fix="use the run as it is" + merged * merges,
         )
     checked = checked_rows(tuned, run, file, rows)
+    size = (adapter / WEIGHTS).stat().st_size
     certificate: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
         for name in (CONFIG, WEIGHTS, BASE):
             shutil.copyfile(adapter / name, folder / name)
         tuned.base.tokenizer.save_pretrained(folder)
-        found = {**reference(tuned, run), **_compared(tuned, folder, checked, at=str(out))}
+        save_reading(tuned.recipe, run, folder, kind="peft")
+        found = {**reference(tuned, run), **sizes(size, float32_bytes(tuned.base.network))}
+        found |= _compared(tuned, folder, checked, at=str(out))
         certificate.update(parse_json(json_text(found)))
         write_json(folder / CERTIFICATE, certificate)
 
     with disk_errors(out):
         target.parent.mkdir(parents=True, exist_ok=True)
-    size = (adapter / WEIGHTS).stat().st_size
     publish_folder(target, fill, info={"kind": "peft"}, expected_bytes=size)
     return Merged(out, certificate, (*checked.encoding.notes, *_base_notes(out)))
 
@@ -95,8 +99,7 @@ def _base_notes(folder: Path) -> tuple[str, ...]:
 
 def _compared(tuned: Tuned, folder: Path, checked: Checked, *, at: str) -> dict[str, Any]:
     head, most = head_of(tuned), tuned.compute.tokens_at_once
-    fresh = untrained(tuned.recipe)
-    fresh.method.load(fresh.base, folder)
+    fresh = open_model(folder, overrides={"training.device": "cpu"})
     ours, theirs = (
         logits(each.base.network, head, checked.pieces, tokens_at_once=most)
         for each in (tuned, fresh)

@@ -26,6 +26,7 @@ from loratory.export.certificate import (
     scores_apart,
 )
 from loratory.export.merge import CERTIFICATE, ROWS, checked_rows, folded, reference, require_free
+from loratory.export.parity import float32_bytes, sizes
 from loratory.export.reading import save_reading
 from loratory.inference.opened import open_model
 from loratory.inference.tuned import Tuned, load_run
@@ -55,8 +56,6 @@ _TOLERANCE_IS = (
     "of the mean difference of a layer from torchao's rounding of it, where both are given the "
     "same, relative to the mean of what it makes; all that is not rounded is equal"
 )
-
-_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,7 @@ def quantize_run(
     wished = section or _trained_for(tuned)
     plain = folded(tuned)
     without_rounding(plain.network)
+    size = float32_bytes(plain.network)
     names, form = tuple(layers_to_round(plain.network, wished)), wished.model_dump(mode="json")
     checked = checked_rows(tuned, run, file, rows)
     certificate: dict[str, Any] = {}
@@ -112,11 +112,11 @@ def quantize_run(
         save_reading(tuned.recipe, run, folder, kind="quantised", quantization=form)
         found, parts = _compared(tuned, plain, folder, checked, wished)
         lines.extend(parts.lines())
-        said = {**reference(tuned, run), "quantization": form, **found, **_sizes(plain, folder)}
+        written = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        said = {**reference(tuned, run), "quantization": form, **found, **sizes(written, size)}
         certificate.update(parse_json(json_text(said)))
         write_json(folder / CERTIFICATE, certificate)
 
-    size = sum(p.numel() for p in plain.network.parameters()) * _FLOAT_BYTES
     with disk_errors(out):
         target.parent.mkdir(parents=True, exist_ok=True)
     publish_folder(target, fill, info={"kind": "quantised"}, expected_bytes=size)
@@ -143,7 +143,8 @@ def _compared(
 
     Returns what the certificate says of it, and what is quantised; `plain` rounds from then on.
     """
-    shipped, merged = open_model(folder), replace(tuned, base=plain)
+    shipped = open_model(folder, overrides={"training.device": "cpu"})
+    merged = replace(tuned, base=plain)
     from_merged = _difference(merged, shipped, checked)
     before = merged.evaluate(checked.rows, checked.encoding)
     layers = tuple(layers_to_round(plain.network, section))
@@ -230,9 +231,3 @@ def _difference(one: Tuned, other: Tuned, checked: Checked) -> Difference:
 def _logits(tuned: Tuned, checked: Checked) -> Iterator[Tensor]:
     at_once = tuned.compute.tokens_at_once
     return logits(tuned.base.network, head_of(tuned), checked.pieces, tokens_at_once=at_once)
-
-
-def _sizes(plain: Base, folder: Path) -> dict[str, Any]:
-    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    whole = sum(p.numel() for p in plain.network.parameters()) * _FLOAT_BYTES
-    return {"bytes": size, "float32_bytes": whole, "share_of_float32": size / whole}

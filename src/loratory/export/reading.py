@@ -33,8 +33,11 @@ def save_reading(
 ) -> None:
     """Write what the folder is, and all that texts are read by as the run reads them."""
     source = RunFolder.open(run)
-    # A run that was read back is of its own adapter; what it began with is its reference.
-    began = recipe.model_copy(update={"method": load_recipe(source.recipe).method})
+    # A run that was read back is of its own adapter; what it began with is its reference. And it
+    # was read on this processor, of which who opens the folder may have something faster.
+    training = recipe.training.model_copy(update={"device": "auto"})
+    method = load_recipe(source.recipe).method
+    began = recipe.model_copy(update={"method": method, "training": training})
     write_file(folder / source.recipe.name, dump_recipe(began))
     kept = [source.settled, source.shown]
     if source.references.is_file():  # which are the reference's only with what they were made of

@@ -19,6 +19,7 @@ from loratory.export.merge import (
     refuse_rounded,
     require_free,
 )
+from loratory.export.parity import float32_bytes, sizes
 from loratory.export.reading import save_reading
 from loratory.inference.opened import ExportKind
 from loratory.inference.tuned import Tuned, load_run
@@ -28,8 +29,6 @@ from loratory.models.onnx_file import file_sha256
 from loratory.runs.atomic import disk_errors
 from loratory.runs.json_files import json_text, parse_json, write_json
 from loratory.runs.published import publish_folder
-
-_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,7 @@ def open_source(run: Path, out: Path) -> Source:
     tuned = load_run(run, overrides={"training.precision": "float32", "training.device": "cpu"})
     refuse_rounded(tuned, run)
     plain = folded(tuned)
-    size = sum(parameter.numel() for parameter in plain.network.parameters()) * _FLOAT_BYTES
-    return Source(run, out, tuned, plain, size)
+    return Source(run, out, tuned, plain, float32_bytes(plain.network))
 
 
 def publish_file(source: Source, checked: Checked, format_: Format) -> Merged:
@@ -101,12 +99,7 @@ def publish_file(source: Source, checked: Checked, format_: Format) -> Merged:
         save_reading(source.tuned.recipe, source.run, folder, kind=format_.kind, **further)
         found = reference(source.tuned, source.run)
         found["versions"] |= format_.versions
-        sizes = {
-            "bytes": size,
-            "float32_bytes": source.bytes,
-            "share_of_float32": size / source.bytes,
-        }
-        found |= {**written, **sizes, **format_.compare(folder)}
+        found |= {**written, **sizes(size, source.bytes), **format_.compare(folder)}
         certificate.update(parse_json(json_text(found)))
         write_json(folder / CERTIFICATE, certificate)
 

@@ -14,26 +14,25 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from loratory.errors import ModelError, RunError
-from loratory.inference.shown import read_shown
-from loratory.inference.tuned import Tuned, load_run
+from loratory.inference.tuned import Tuned, as_settled, in_folder, load_run, untrained
 from loratory.methods.none import Nothing
 from loratory.methods.quantised_folder import load_quantised
 from loratory.methods.tensor_file import put_tensors
-from loratory.methods.transformers_folder import stock_name
+from loratory.methods.transformers_folder import load_model, stock_name
 from loratory.models.executorch_network import load_executorch
 from loratory.models.gguf_network import load_gguf
-from loratory.models.load import Base
+from loratory.models.load import Base, load_base
 from loratory.models.network import Network
 from loratory.models.onnx_network import load_onnx
 from loratory.recipe.load import load_recipe
 from loratory.recipe.quantization import QuantizationSection
+from loratory.recipe.schema import Recipe
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 from loratory.tasks.make import make_task, reads_vocabulary
-from loratory.tasks.task import Settling
 from loratory.train.compute import choose_compute
 
-ExportKind = Literal["quantised", "onnx", "executorch", "gguf"]
+ExportKind = Literal["peft", "transformers", "quantised", "onnx", "executorch", "gguf"]
 """What a run may have been exported to and be opened again from."""
 _ON_PROCESSOR = {"training.precision": "float32", "training.device": "cpu"}
 
@@ -50,12 +49,14 @@ def open_model(path: str | Path, *, overrides: Mapping[str, Any] | None = None) 
     match kind:
         case None:
             return load_run(path, overrides=overrides)
+        case "peft":
+            return _peft(folder, overrides or {})
+        case "transformers":
+            return _transformers(folder, overrides or {})
         case "quantised":
             return _quantised(folder, overrides or {})
-        case "onnx":
-            return _scoring(folder, load_onnx)
-        case "executorch":
-            return _scoring(folder, load_executorch)
+        case "onnx" | "executorch":
+            return _scoring(folder, load_onnx if kind == "onnx" else load_executorch)
         case "gguf":
             return _gguf(folder, overrides or {})
         case _:
@@ -97,35 +98,45 @@ def _section(path: Path) -> QuantizationSection:
         ) from None
 
 
+def _peft(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
+    """Return the recipe's own base with the folder's adapter."""
+    recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
+    method = in_folder(recipe.method, folder.path)
+    tuned = untrained(recipe.model_copy(update={"method": method}))
+    tuned.method.load(tuned.base, folder.path)
+    tuned.base.network.eval()
+    return as_settled(tuned, folder)
+
+
+def _transformers(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
+    recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
+    base = load_base(str(folder.path), language_head=reads_vocabulary(recipe.task))
+    tuned = _with_task(recipe, base)
+    load_model(base.network, folder.path)
+    return _ready(tuned, folder)
+
+
 def _quantised(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
     recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
     section, words = _section(folder.exported), reads_vocabulary(recipe.task)
     base, tensors = load_quantised(folder.path, section, language_head=words)
-    network = base.network
-    compute = choose_compute(recipe.training, network.config.hidden_size)
-    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
-    task.attach(network, torch.Generator())
-    for head in task.heads:
+    tuned, network = _with_task(recipe, base), base.network
+    for head in tuned.task.heads:
         parameters = dict(network.get_submodule(head).named_parameters(prefix=head))
         names = {name: stock_name(network, name) for name in parameters}
         found = {name: tensors[key] for name, key in names.items() if key in tensors}
         put_tensors(parameters, found, at=folder.path, keys=names)
-    network.requires_grad_(requires_grad=False).eval().move(compute.device, compute.dtype)
-    return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+    return _ready(tuned, folder)
 
 
 def _scoring(folder: RunFolder, load: Callable[[Path, str], Base]) -> Tuned:
     """Return a network of which a runtime of its own computes all, its head too."""
     recipe = load_recipe(folder.recipe, _ON_PROCESSOR)
     base = load(folder.path, str(read_json(folder.exported).get("sha256")))
-    network = base.network
-    compute = choose_compute(recipe.training, network.config.hidden_size)
-    task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
-    task.attach(network, torch.Generator())
-    for head in task.heads:
-        _pass_on(network, head, at=folder.path)
-    network.requires_grad_(requires_grad=False).eval()
-    return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+    tuned = _with_task(recipe, base)
+    for head in tuned.task.heads:
+        _pass_on(base.network, head, at=folder.path)
+    return _ready(tuned, folder)
 
 
 def _pass_on(network: Network, head: str, *, at: Path) -> None:
@@ -151,17 +162,20 @@ def _pass_on(network: Network, head: str, *, at: Path) -> None:
 def _gguf(folder: RunFolder, overrides: Mapping[str, Any]) -> Tuned:
     recipe = load_recipe(folder.recipe, {"training.precision": "float32", **overrides})
     base = load_gguf(folder.path, str(read_json(folder.exported).get("sha256")))
+    return _ready(_with_task(recipe, base), folder)
+
+
+def _with_task(recipe: Recipe, base: Base) -> Tuned:
+    """Return the network with the task's head on it, drawn anew."""
     compute = choose_compute(recipe.training, base.network.config.hidden_size)
     task = make_task(recipe.task, tokenizer=base.tokenizer, positions=base.positions)
-    base.network.move(compute.device, compute.dtype)
-    return _ready(Tuned(recipe, base, Nothing(), task, compute), folder)
+    task.attach(base.network, torch.Generator())
+    return Tuned(recipe, base, Nothing(), task, compute)
 
 
 def _ready(tuned: Tuned, folder: RunFolder) -> Tuned:
-    """Return it with what the run chose after training, and what it shows before prompts."""
+    """Return it fixed, where it is to compute, as the run was settled; the folder is its base."""
+    network, compute = tuned.base.network, tuned.compute
+    network.requires_grad_(requires_grad=False).eval().move(compute.device, compute.dtype)
     here = {"base": str(folder.path.resolve())}
-    tuned = replace(tuned, recipe=tuned.recipe.model_copy(update=here))
-    tuned = tuned.showing(read_shown(folder.shown, tuned.recipe.task.reads))
-    if isinstance(tuned.task, Settling) and folder.settled.is_file():
-        return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
-    return tuned
+    return as_settled(replace(tuned, recipe=tuned.recipe.model_copy(update=here)), folder)

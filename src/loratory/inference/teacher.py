@@ -9,6 +9,7 @@ import torch
 
 from loratory.data.rows import Row
 from loratory.errors import ConfigError, DataError
+from loratory.inference.opened import export_kind
 from loratory.inference.reading import readable, reading_task, task_of_run
 from loratory.inference.tuned import Tuned, load_run, trained_adapter, untrained
 from loratory.models.load import base_digest
@@ -103,7 +104,8 @@ def open_teacher(name: str, recipe: Recipe) -> Teacher:
     """
     folder = RunFolder(Path(name))
     labels = task_labels(recipe.task) or ()
-    if folder.is_run:
+    # A merged model is a base, too.
+    if folder.is_run and export_kind(folder.path) != "transformers":
         return _run_as_teacher(folder, labels)
     if isinstance(recipe.task, LabelWordsTask):
         as_it_is = recipe.model_copy(

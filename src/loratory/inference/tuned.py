@@ -215,7 +215,12 @@ def load_run(path: str | Path, *, overrides: Mapping[str, Any] | None = None) ->
     tuned.base.network.eval()
     if afterwards:
         tuned = replace(tuned, compute=_made_int8(tuned, recipe.training))
-    tuned = tuned.showing(read_shown(folder.shown, recipe.task.reads))
+    return as_settled(tuned, folder)
+
+
+def as_settled(tuned: Tuned, folder: RunFolder) -> Tuned:
+    """Return it with what its folder says was chosen after training and stands before prompts."""
+    tuned = tuned.showing(read_shown(folder.shown, tuned.recipe.task.reads))
     if isinstance(tuned.task, Settling) and folder.settled.is_file():
         return replace(tuned, task=tuned.task.settled(read_json(folder.settled)))
     return tuned
@@ -227,7 +232,7 @@ def trained_recipe(
     """Return a finished run's recipe, which reads from its adapter's folder what that holds."""
     recipe = load_recipe(folder.recipe, overrides or {})
     # What it started from may be gone; its own adapter is of the same method.
-    method = _in_folder(recipe.method, adapter.path)
+    method = in_folder(recipe.method, adapter.path)
     # A network that began untrained is in its adapter's folder, whole.
     is_whole = isinstance(recipe.base, RecurrentBase)
     base = str(adapter.path) if is_whole else recipe.base
@@ -248,7 +253,7 @@ def _made_int8(tuned: Tuned, training: TrainingSection) -> Compute:
     return compute
 
 
-def _in_folder(method: MethodSection, folder: Path) -> MethodSection:
+def in_folder(method: MethodSection, folder: Path) -> MethodSection:
     """Return the section with its adapter, where it names one, in `folder`."""
     if not isinstance(method, PeftMethod):
         return method

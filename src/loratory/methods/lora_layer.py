@@ -84,7 +84,21 @@ class LoraLinear(nn.Module):
         self.lora_magnitude_vector = nn.Parameter(self._lengths())
 
     def round(self, section: QuantizationSection) -> None:
-        """Compute from now on with inputs and merged weight as rounded as the section says."""
+        """Compute from now on with inputs and merged weight as rounded as the section says.
+
+        Raises:
+            ConfigError: the update has dropout, and a merged weight has none.
+        """
+        if self.lora_dropout:
+            raise ConfigError(
+                "CFG-QUANT",
+                "what is rounded is the weight with its update in it, which has no dropout",
+                at="lora_dropout",
+                got=self.lora_dropout,
+                expected="0",
+                fix="set lora_dropout to 0, in adapter_config.json of an adapter made elsewhere, "
+                "or leave quantization out",
+            )
         self.rounding = Rounding(section)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The folder of a quantised model: whole numbers, packed, in the format `pack-quantized`.
 
-It is that of compressed-tensors, which transformers and vLLM read. Of a layer L, `[out, in]`:
+It is that of compressed-tensors, which transformers reads. Of a layer L, `[out, in]`:
 
     L.weight_packed   int32 `[out, in · bits / 32]`: numbers + 2^(bits - 1), the first lowest
     L.weight_scale    float32 `[out, groups]`

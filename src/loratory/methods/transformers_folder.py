@@ -17,7 +17,7 @@ from loratory.methods.tensor_file import load_tensors, put_tensors
 from loratory.models.load import Base
 from loratory.models.network import Network
 
-_WEIGHTS = "model.safetensors"
+WEIGHTS = "model.safetensors"
 # Transformers' classes, by the head they add to a backbone.
 _CLASSES = {
     "score": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
@@ -33,7 +33,7 @@ def save_model(base: Base, folder: Path) -> None:
         stock_name(network, name): turned(network, name, tensor.detach().float().cpu())
         for name, tensor in network.named_parameters()
     }
-    save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     save_config(base, copy.deepcopy(network.config), folder)
 
 
@@ -56,7 +56,7 @@ def load_model(network: Network, folder: Path) -> None:
     Raises:
         ModelError, NumericsError: the file cannot be read, or does not fit the network.
     """
-    path = folder / _WEIGHTS
+    path = folder / WEIGHTS
     parameters = dict(network.named_parameters())
     names = {stock_name(network, name): name for name in parameters}
     tensors = {names.get(key, key): tensor for key, tensor in load_tensors(path).items()}

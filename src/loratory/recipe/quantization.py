@@ -6,8 +6,17 @@ learns to live with it. One class a number format.
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, StrictInt, StrictStr, Tag
+from pydantic import (
+    Discriminator,
+    Field,
+    StrictInt,
+    StrictStr,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 
+from loratory.errors import ConfigError
 from loratory.recipe.base import BaseSection, RecurrentBase
 from loratory.recipe.method import (
     BottleneckMethod,
@@ -57,6 +66,26 @@ QuantizationSection = Annotated[
     Annotated[Int8Quantization, Tag("int8")] | Annotated[Int4Quantization, Tag("int4")],
     Discriminator(kind_or("int8")),
 ]
+
+
+def section_of(value: object, *, at: str) -> QuantizationSection:
+    """Return the section that a kind's name or a mapping says; `at` is where it was said.
+
+    Raises:
+        ConfigError: it says none.
+    """
+    form: TypeAdapter[QuantizationSection] = TypeAdapter(QuantizationSection)
+    try:
+        return form.validate_python({"kind": value} if isinstance(value, str) else value)
+    except ValidationError as error:
+        raise ConfigError(
+            "CFG-VALUE",
+            f"not a way to quantise: {error.errors()[0]['msg']}",
+            at=at,
+            got=value,
+            expected="int8, int4, or a section such as {kind: int4, group_size: 64}",
+            fix="name int8 or int4",
+        ) from None
 
 
 def refuse_unshippable(

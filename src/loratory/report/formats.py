@@ -1,6 +1,8 @@
 """Numbers as a person reads them: `86.2 %`, `3 min 42 s`, `9.8 MB`."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isfinite
 
 from loratory.metrics.direction import lower_is_better
 
@@ -82,6 +84,18 @@ def metric_interval(metric: str, interval: tuple[float, float]) -> str:
     if is_share(metric):
         return f"{low * 100:.1f} to {percent(high)}"
     return f"{metric_value(metric, low)} to {metric_value(metric, high)}"
+
+
+def bracketed(interval: Sequence[float | None], *, decimals: int = 3, signed: bool = False) -> str:
+    """Return an interval as `[0.841, 0.883]`.
+
+    An end that the rows leave open, infinite or as JSON has it null, is called unknown.
+    """
+    form = f"{'+' * signed}.{decimals}f"
+    low, high = (
+        "unknown" if end is None or not isfinite(end) else format(end, form) for end in interval
+    )
+    return f"[{low}, {high}]"
 
 
 def percent(share: float, *, decimals: int = 1) -> str:

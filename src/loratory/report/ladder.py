@@ -1,6 +1,7 @@
 """The ladder as a plot and as a page: what each way to ship a model gains, loses and costs."""
 
 from collections.abc import Mapping
+from math import nan
 from typing import Any
 
 from loratory.report.canvas import (
@@ -13,6 +14,7 @@ from loratory.report.canvas import (
     new_axes,
     plot_style,
 )
+from loratory.report.formats import bracketed
 from loratory.report.rendered import rendered
 
 _MEGABYTE = 1_000_000
@@ -29,13 +31,18 @@ def draw_ladder(found: Mapping[str, Any]) -> Plot:
         for place, rung in enumerate(rungs):
             (low, high), value = rung["interval"], rung["value"]
             colour = _COLOURS.get(rung["name"].rpartition(", ")[2], GREY)
-            reach = [[value - low], [high - value]]
+            reach = [[_reach(value, low)], [_reach(high, value)]]
             axes.errorbar([value], [place], xerr=reach, fmt="o", color=colour, capsize=2)
         axes.set_yticks(range(len(rungs)), [_label(rung) for rung in rungs])
         axes.invert_yaxis()
         axes.margins(y=0.1)
         text = f"{metric} of {len(rungs)} ways to ship the model"
         return finished(axes, name="ladder", text=text)
+
+
+def _reach(high: float | None, low: float | None) -> float:
+    """Return the length of one side of an interval; of one that is not known nothing is drawn."""
+    return nan if high is None or low is None else max(high - low, 0.0)
 
 
 def _label(rung: Mapping[str, Any]) -> str:
@@ -49,7 +56,7 @@ def ladder_page(found: Mapping[str, Any], plot: Plot) -> str:
         {
             **pair,
             "difference": f"{pair['difference']:+.4f}",
-            "interval": _interval(pair["interval"], signed=True),
+            "interval": bracketed(pair["interval"], decimals=4, signed=True),
             "p_value": f"{pair['p_value']:.3f}",
         }
         for pair in found["pairs"]
@@ -62,7 +69,7 @@ def _row(rung: Mapping[str, Any]) -> dict[str, Any]:
     if "bytes" not in rung:
         return row
     value, apart = rung["value"], rung.get("difference")
-    scored = "-" if value is None else f"{value:.3f} {_interval(rung['interval'])}"
+    scored = "-" if value is None else f"{value:.3f} {bracketed(rung['interval'])}"
     difference = "-" if apart is None else f"{apart:+.4f} (p {rung['p_value']:.3f})"
     cost = [
         f"{rung['bytes'] / _MEGABYTE:,.1f}",
@@ -70,8 +77,3 @@ def _row(rung: Mapping[str, Any]) -> dict[str, Any]:
         f"{rung['rows_per_second']:,.0f}",
     ]
     return {**row, "cells": [scored, difference, *cost]}
-
-
-def _interval(ends: tuple[float, float], *, signed: bool = False) -> str:
-    low, high = (f"{end:+.4f}" if signed else f"{end:.3f}" for end in ends)
-    return f"[{low}, {high}]"
