@@ -41,7 +41,8 @@ def test_only_pairs_that_differ_are_shown(found):
     assert [(row[0].value, row[1].value) for row in rows] == [
         (pair.a.label, pair.b.label) for pair in differing
     ]
-    assert rows[0][2].value.endswith(" points")
+    gap = rows[0][2]
+    assert all(text.startswith("+") and text.endswith(" points") for text in (gap.value, gap.detail))
 
 
 def test_rows_that_are_the_same_for_all_are_one_line(found, make_run):

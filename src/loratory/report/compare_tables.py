@@ -10,7 +10,7 @@ from loratory.report.formats import (
     NOTHING,
     count,
     duration,
-    metric_gap,
+    metric_difference,
     metric_interval,
     metric_name,
     metric_value,
@@ -84,10 +84,7 @@ def pair_table(found: Comparison) -> Table:
         (
             Cell(pair.a.label),
             Cell(pair.b.label),
-            Cell(
-                metric_gap(found.metric, pair.difference),
-                metric_interval(found.metric, pair.interval),
-            ),
+            Cell(*metric_difference(found.metric, pair.difference, pair.interval)),
             Cell(f"{pair.p_adjusted:.2g}", f"{pair.p_value:.2g} alone, {pair.test}"),
         )
         for pair in found.pairs
