@@ -78,7 +78,8 @@ def _records(entries: Sequence[Entry]) -> Iterator[tuple[int, RunRecord]]:
 
 def _training_curve(found: Comparison, drawn: Sequence[tuple[int, Line]], percent: int) -> Plot:
     title = "Training loss"
-    axes = new_axes(height=2.9, title=title, x=_STEP, y=found.entries[0].records[0].loss_unit)
+    units = {record.loss_axis for _, record in _records(found.entries)}
+    axes = new_axes(height=2.9, title=title, x=_STEP, y=units.pop() if len(units) == 1 else "loss")
     smooth = [(place, smoothed(line, percent)) for place, line in drawn]
     _draw(axes, found, smooth, marker="")
     return finished(axes, name=f"training_loss_{percent}", text=_text(title, found, smooth))

@@ -141,8 +141,16 @@ class RunRecord:
 
     @property
     def loss_unit(self) -> str:
-        """What the loss is measured in."""
+        """What the loss is measured in; that of preferences may be no log-probability."""
+        if self.task == "preference":
+            return ""
         return "nats per token" if self.task in _PER_TOKEN else "nats"
+
+    @property
+    def loss_axis(self) -> str:
+        """What a curve of the training loss shows."""
+        learned_from_answers = self.loss_unit and not self.recipe.get("distillation")
+        return f"cross-entropy ({self.loss_unit})" if learned_from_answers else "loss"
 
     @property
     def finished(self) -> bool:
