@@ -18,11 +18,12 @@ _LONGEST_LABEL = 36
 def grouped(runs: Sequence[GivenRun], *, each: bool) -> list[list[int]]:
     """Return the numbers of the runs of each entry, by seed; with `each`, every run is its own.
 
+    Where files lie, who follows the run and what machine it had make no other entry of it.
     Runs of the same recipe with the same seed, too, stay apart: they say nothing of other seeds.
     """
     groups: dict[str, list[int]] = {}
     for number, run in enumerate(runs):
-        key = str(number) if each else json.dumps(run.settings, sort_keys=True)
+        key = str(number) if each else json.dumps(run.decisive, sort_keys=True)
         groups.setdefault(key, []).append(number)
     entries: list[list[int]] = []
     for group in groups.values():
