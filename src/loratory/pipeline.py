@@ -217,7 +217,7 @@ def _run(
     network.kept = None
     network.to("meta")
     result = run_result(tuned, given, folder, state, read_events(folder.log))
-    keep_examples(given, folder)
+    keep_examples(given, folder, tuned.recipe.task)
     write_json(folder.result, result)
     return _closed(folder, mirrors, watch)
 
