@@ -28,7 +28,7 @@ from loratory.methods.trained import load_trained, trained_digest, trained_param
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
-from loratory.runs.atomic import write_file
+from loratory.runs.atomic import disk_errors, write_file
 from loratory.runs.environment import environment, peak_memory_mb
 from loratory.runs.folder import RunFolder
 from loratory.runs.identity import differences, require_same, settings
@@ -140,6 +140,8 @@ def resume(
         frozen = Frozen(tuned, given.encodings)
         now = _environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
+        with disk_errors(folder.report):
+            folder.report.unlink(missing_ok=True)  # that of a stop, which is not the run's last
         return _run(frozen, given, folder, watch, stop, notes=differences(before, now))
 
 
@@ -210,6 +212,7 @@ def _run(
         state = fit.run()
         tell("stop", reason=_reason(state, plan), step=state.step, peak_memory_mb=peak_memory_mb())
         if not state.finished:
+            _report_so_far(folder, watch)
             raise _interrupted(folder, state, plan)
         _keep_best(tuned, folder)
         looks.after_training(step=state.step, epoch=state.step / max(plan.steps_per_epoch, 1))
@@ -224,13 +227,25 @@ def _run(
 
 def _closed(folder: RunFolder, mirrors: Mirrors, watch: Watch) -> Run:
     """Tell the mirrors the result and write the report: it is last, so that it stands for all."""
-    from loratory.report.write import write_report  # the plots' library, once training is over
-
     run = Run(folder.path, read_json(folder.result))
     for problem in mirrors.finish(run.result):
         watch("warning", {"message": problem})
-    write_report(folder.path)
+    _write_report(folder)
     return run
+
+
+def _report_so_far(folder: RunFolder, watch: Watch) -> None:
+    """Write the report of a run that was stopped; without one it is saved all the same."""
+    try:
+        _write_report(folder)
+    except Exception as error:  # noqa: BLE001 - what ends the run is that it was asked to stop
+        watch("warning", {"message": f"there is no report of the run so far: {error}"})
+
+
+def _write_report(folder: RunFolder) -> None:
+    from loratory.report.write import write_report  # the plots' library, once training is over
+
+    write_report(folder.path)
 
 
 def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
