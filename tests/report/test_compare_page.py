@@ -67,6 +67,15 @@ def test_the_runs_own_reports_are_linked_from_where_the_page_is(page):
     assert [link["href"] for link in Page(page).all("a")] == ["../bad/report.html"]
 
 
+def test_a_link_leads_to_a_folder_of_any_name(make_run, tmp_path):
+    run = make_run("why? 50% #1", 0.9)
+    (run / "recipe.yaml").write_text((run / "recipe.yaml").read_text().replace(run.name, "why"))
+    (run / "report.html").write_text("")
+    write_comparison(compare([run]), tmp_path / "page.html")
+    (link,) = Page((tmp_path / "page.html").read_text(encoding="utf-8")).all("a")
+    assert link["href"] == "why%3F%2050%25%20%231/report.html"
+
+
 def test_without_a_script_the_table_is_there_and_one_smoothing_shows(page):
     found = Page(page)
     assert len([image for image in found.all("img") if "hidden" in image]) == len(SMOOTHINGS) - 1

@@ -46,6 +46,10 @@ def evaluation_curves(found: Comparison) -> list[Plot]:
         "eval/loss": ("Validation loss", "loss"),
         f"eval/{metric}": (f"Validation {metric_name(metric)}", metric_axis(metric)),
     }
+    # A temperature changes no answer, so no metric either.
+    if any("no_answer_threshold" in r.result.settled for _, r in _records(found.entries)):
+        title, unit = units[f"eval/{metric}"]
+        units[f"eval/{metric}"] = (f"{title}, before the threshold was chosen", unit)
     plots = []
     for series, (title, unit) in units.items():
         scale = metric_scale(metric) if series != "eval/loss" else 1

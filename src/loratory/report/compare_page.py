@@ -3,6 +3,7 @@
 from collections import Counter
 from os.path import relpath
 from pathlib import Path
+from urllib.parse import quote
 
 from loratory.report.canvas import plot_style
 from loratory.report.compare_charts import (
@@ -102,7 +103,7 @@ def _summary(found: Comparison) -> str:
 def _links(found: Comparison, path: Path) -> dict[str, str]:
     """Return the way from the page to the report of each entry's first run, where there is one."""
     return {
-        entry.run: Path(relpath(entry.runs[0] / "report.html", path.parent)).as_posix()
+        entry.run: quote(Path(relpath(entry.runs[0] / "report.html", path.parent)).as_posix())
         for entry in found.entries
         if (entry.runs[0] / "report.html").is_file()
     }
