@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator
@@ -114,6 +115,9 @@ class RunRecord:
     """Everything that a report says about a run comes from here."""
 
     name: str
+    folder: Path
+    """As a person gave it."""
+
     recipe: dict[str, Any]
     recipe_text: str
     environment: dict[str, Any]
