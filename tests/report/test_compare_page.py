@@ -79,7 +79,7 @@ def test_a_link_leads_to_a_folder_of_any_name(make_run, tmp_path):
 def test_without_a_script_the_table_is_there_and_one_smoothing_shows(page):
     found = Page(page)
     assert len([image for image in found.all("img") if "hidden" in image]) == len(SMOOTHINGS) - 1
-    assert len([cell for cell in found.all("td") if "data-order" in cell]) == 2 * 8
+    assert len([cell for cell in found.all("td") if "data-order" in cell]) == 2 * 9
 
 
 def test_a_single_run_has_no_pairs_and_its_name_is_text(make_run, tmp_path):

@@ -72,7 +72,7 @@ def entry_labels(settings: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
 
 def mean_costs(runs: Sequence[GivenRun]) -> dict[str, float]:
     """Return what the runs took on average, as far as all of them say it."""
-    costs = {cost: [getattr(run.record.result, cost) for run in runs] for cost in COSTS}
+    costs = {cost: [run.record.cost(cost) for run in runs] for cost in COSTS}
     return {cost: fmean(found) for cost, found in costs.items() if None not in found}
 
 

@@ -75,6 +75,8 @@ def front_chart(found: Comparison, cost: str) -> Plot | None:
         look = {"marker": _MARKERS[place] if place < COLORED else ".", "color": color}
         label = entry.label if place < COLORED else None
         axes.plot(at, value, mfc=inside, markersize=7, linestyle="none", label=label, **look)
+        if place >= COLORED:
+            _number(axes, place + 1, at, value)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     spread(axes, [entry.costs[cost] for entry in found.entries], along="x")
@@ -82,6 +84,13 @@ def front_chart(found: Comparison, cost: str) -> Plot | None:
     legend_below(axes)
     names = ", ".join(entry.label for entry in found.fronts[cost])
     return finished(axes, name=f"front_{cost}", text=f"{title}; not beaten: {names}.")
+
+
+def _number(axes: Axes, number: int, x: float, y: float) -> None:
+    """Name a point that has no colour by its row in the table of runs."""
+    axes.annotate(
+        str(number), (x, y), xytext=(4, 2), textcoords="offset points", fontsize=7, color=GREY
+    )
 
 
 def effect_charts(found: Comparison) -> list[Plot]:

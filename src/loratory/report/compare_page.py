@@ -20,7 +20,7 @@ from loratory.report.compare_tables import (
     rows_table,
     settings_table,
 )
-from loratory.report.comparison import Comparison
+from loratory.report.comparison import FRONTS, Comparison
 from loratory.report.formats import (
     count,
     metric_direction,
@@ -31,7 +31,6 @@ from loratory.report.formats import (
 from loratory.report.rendered import rendered
 from loratory.runs.atomic import write_file
 
-_FRONTS = ("seconds", "trainable_parameters")
 _DEFAULT = 2  # of the smoothings
 
 
@@ -51,7 +50,7 @@ def comparison_page(found: Comparison, path: Path) -> str:
         smoothed = training_curves(found)
         evaluations = evaluation_curves(found)
         differences = difference_chart(found)
-        fronts = [plot for cost in _FRONTS if (plot := front_chart(found, cost))]
+        fronts = [plot for cost in FRONTS if (plot := front_chart(found, cost))]
         effects = effect_charts(found)
     return rendered(
         "compare.html",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator
 
@@ -228,6 +228,13 @@ class RunRecord:
     def scored_apart(self) -> bool:
         """Whether exact match, F1 and BLEU are those of the answerable questions alone."""
         return self.task == "written_qa" and "no_answer_accuracy" in self.evaluation.metrics
+
+    def cost(self, name: str) -> float | None:
+        """Return what the run took: `tokens` of all its steps, or what `result.json` names so."""
+        if name != "tokens":
+            return cast("float | None", getattr(self.result, name))
+        steps = self.events_of("step")
+        return sum(step["tokens"] for step in steps) if steps else None
 
     def setting(self, section: str, name: str) -> Any:
         """Return a setting of the recipe, None where it is absent."""
