@@ -23,7 +23,7 @@ from loratory.inference.result import RunInput, run_result
 from loratory.inference.selection import check_selection, refuse_sweep
 from loratory.inference.shown import write_shown
 from loratory.inference.teaching import objective, with_extra, with_teaching
-from loratory.inference.tuned import Tuned, load_run
+from loratory.inference.tuned import Tuned, keep_adapter, load_run
 from loratory.methods.trained import load_trained, trained_digest, trained_parameters
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
@@ -34,7 +34,7 @@ from loratory.runs.folder import RunFolder
 from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
 from loratory.runs.log import RunLog, read_events
-from loratory.runs.published import open_published, publish_folder
+from loratory.runs.published import open_published
 from loratory.track.mirror import Mirrors
 from loratory.track.points import tracker_folder
 from loratory.track.tracker import how_to_look, require_installed
@@ -214,8 +214,9 @@ def _run(
         if not state.finished:
             _report_so_far(folder, watch)
             raise _interrupted(folder, state, plan)
-        _keep_best(tuned, folder)
+        _take_best(tuned, folder)
         looks.after_training(step=state.step, epoch=state.step / max(plan.steps_per_epoch, 1))
+        keep_adapter(tuned, folder)
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
     network.kept = None
     network.to("meta")
@@ -248,16 +249,11 @@ def _write_report(folder: RunFolder) -> None:
     write_report(folder.path)
 
 
-def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
-    """Put the best weights, or the last where nothing was compared, into network and adapter."""
+def _take_best(tuned: Tuned, folder: RunFolder) -> None:
+    """Put the best weights into the network; the last stay where nothing was compared."""
     best = open_published(folder.best)
     if best is not None:
         load_trained(tuned.base.network, read_trained(best.path))
-
-    def fill(target: Path) -> None:
-        tuned.method.save(tuned.base, target, heads=tuned.task.heads)
-
-    publish_folder(folder.adapter, fill, info={})
 
 
 def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
