@@ -4,7 +4,7 @@ import pytest
 
 from loratory.experiments.compare import compare
 from loratory.report.canvas import new_axes, plot_style
-from loratory.report.compare_charts import alike_groups, setting_places, effect_charts
+from loratory.report.compare_charts import alike_groups, effect_charts, setting_places
 
 
 def marked(values):

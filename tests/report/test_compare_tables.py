@@ -58,7 +58,9 @@ def test_only_pairs_that_differ_are_shown(found):
         (pair.a.label, pair.b.label) for pair in differing
     ]
     gap = rows[0][2]
-    assert all(text.startswith("+") and text.endswith(" points") for text in (gap.value, gap.detail))
+    assert all(
+        text.startswith("+") and text.endswith(" points") for text in (gap.value, gap.detail)
+    )
 
 
 def test_rows_that_are_the_same_for_all_are_one_line(found, make_run):

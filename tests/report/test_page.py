@@ -116,7 +116,7 @@ def test_the_main_number_stands_with_its_interval_its_rows_and_what_chose_it(pag
         "train.csv: 2 texts carry different labels",
         "learning_rate: 0.0005",
         '"torch": "2.13.0"',
-        "/tiny-20260114-120233 \"a sentence of your own\"",
+        '/tiny-20260114-120233 "a sentence of your own"',
         "14 January 2026",
     ],
 )

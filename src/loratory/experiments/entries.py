@@ -72,8 +72,12 @@ def entry_labels(settings: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
 
 def mean_costs(runs: Sequence[GivenRun]) -> dict[str, float]:
     """Return what the runs took on average, as far as all of them say it."""
-    costs = {cost: [run.record.cost(cost) for run in runs] for cost in COSTS}
-    return {cost: fmean(found) for cost, found in costs.items() if None not in found}
+    found = {}
+    for cost in COSTS:
+        known = [value for run in runs if (value := run.record.cost(cost)) is not None]
+        if len(known) == len(runs):
+            found[cost] = fmean(known)
+    return found
 
 
 def _repeated(texts: Sequence[str]) -> set[str]:

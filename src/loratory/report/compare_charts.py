@@ -21,7 +21,7 @@ _COSTS = {
     "seconds": "training time (s)",
     "trainable_parameters": "trainable parameters",
     "peak_memory_mb": "peak memory (MB)",
-    "adapter_bytes": "adapter (bytes)",
+    "adapter_bytes": "adapter size (bytes)",
 }
 
 
@@ -78,8 +78,8 @@ def front_chart(found: Comparison, cost: str) -> Plot | None:
         if place >= COLORED:
             _number(axes, place + 1, at, value)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     spread(axes, [entry.costs[cost] for entry in found.entries], along="x")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axes.margins(x=0.08, y=0.12)
     legend_below(axes)
     names = ", ".join(entry.label for entry in found.fronts[cost])
