@@ -124,6 +124,34 @@ def test_a_crash_leaves_no_trace_in_what_comes_out(film_recipe, film_run, tmp_pa
     assert run.result["evaluation"]["validation"]["loss"] is not None
 
 
+def test_a_stopped_run_has_a_report_that_says_how_to_go_on(stopped):
+    page = (stopped / "report.html").read_text()
+    assert "the run has not come to its end" in page
+    assert "loratory train --resume" in page
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_stop(film_recipe, tmp_path):
+    out, told = tmp_path / "run", []
+
+    def watch(event, values):
+        if event == "step" and values["step"] == 2:
+            (out / "plots").rmdir()
+            (out / "plots").write_text("not a folder")
+            interrupt()
+        told.append((event, values.get("message", "")))
+
+    with pytest.raises(RunInterruptedError):
+        pipeline.train(load_recipe(film_recipe), out=out, watch=watch)
+    assert told[-1][0] == "warning"
+    assert told[-1][1].startswith("there is no report of the run so far: ")
+
+
+def test_a_report_of_a_stop_is_not_taken_for_the_last_one(stopped):
+    with pytest.raises(CrashError):
+        pipeline.resume(stopped, watch=watch_for(1, "step", crash))
+    assert not (stopped / "report.html").exists()
+
+
 def test_stopped_by_a_signal_it_goes_on_to_the_same_bytes(stopped, film_run):
     run = pipeline.resume(stopped)
     assert run.result["stopped"] == "finished"

@@ -23,18 +23,18 @@ from loratory.inference.result import RunInput, run_result
 from loratory.inference.selection import check_selection, refuse_sweep
 from loratory.inference.shown import write_shown
 from loratory.inference.teaching import objective, with_extra, with_teaching
-from loratory.inference.tuned import Tuned, load_run
+from loratory.inference.tuned import Tuned, keep_adapter, load_run
 from loratory.methods.trained import load_trained, trained_digest, trained_parameters
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
-from loratory.runs.atomic import write_file
+from loratory.runs.atomic import disk_errors, write_file
 from loratory.runs.environment import environment
 from loratory.runs.folder import RunFolder
 from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
 from loratory.runs.log import RunLog, read_events
-from loratory.runs.published import open_published, publish_folder
+from loratory.runs.published import open_published
 from loratory.track.mirror import Mirrors
 from loratory.track.points import tracker_folder
 from loratory.track.tracker import how_to_look, require_installed
@@ -148,6 +148,8 @@ def resume(
         frozen = Frozen(tuned, given.encodings)
         now = _environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
+        with disk_errors(folder.report):
+            folder.report.unlink(missing_ok=True)  # that of a stop, which is not the run's last
         return _run(frozen, given, folder, watch, stop, notes=differences(before, now))
 
 
@@ -223,39 +225,48 @@ def _run(
         held = peaks(tuned.compute.device)
         tell("stop", reason=_reason(state, plan), step=state.step, **held)
         if not state.finished:
+            _report_so_far(folder, watch)
             raise _interrupted(folder, state, plan)
-        _keep_best(tuned, folder)
+        _take_best(tuned, folder)
         looks.after_training(step=state.step, epoch=state.step / max(plan.steps_per_epoch, 1))
+        keep_adapter(tuned, folder)
     # Nothing is computed with it any more; its memory serves the baselines and the plots.
     network.kept = None
     network.to("meta")
     result = run_result(tuned, given, folder, state, read_events(folder.log))
-    keep_examples(given, folder)
+    keep_examples(given, folder, tuned.recipe.task)
     write_json(folder.result, result)
     return _closed(folder, mirrors, watch)
 
 
 def _closed(folder: RunFolder, mirrors: Mirrors, watch: Watch) -> Run:
     """Tell the mirrors the result and write the report: it is last, so that it stands for all."""
-    from loratory.report.write import write_report  # the plots' library, once training is over
-
     run = Run(folder.path, read_json(folder.result))
     for problem in mirrors.finish(run.result):
         watch("warning", {"message": problem})
-    write_report(folder.path)
+    _write_report(folder)
     return run
 
 
-def _keep_best(tuned: Tuned, folder: RunFolder) -> None:
-    """Put the best weights, or the last where nothing was compared, into network and adapter."""
+def _report_so_far(folder: RunFolder, watch: Watch) -> None:
+    """Write the report of a run that was stopped; without one it is saved all the same."""
+    try:
+        _write_report(folder)
+    except Exception as error:  # noqa: BLE001 - what ends the run is that it was asked to stop
+        watch("warning", {"message": f"there is no report of the run so far: {error}"})
+
+
+def _write_report(folder: RunFolder) -> None:
+    from loratory.report.write import write_report  # the plots' library, once training is over
+
+    write_report(folder.path)
+
+
+def _take_best(tuned: Tuned, folder: RunFolder) -> None:
+    """Put the best weights into the network; the last stay where nothing was compared."""
     best = open_published(folder.best)
     if best is not None:
         load_trained(tuned.base.network, read_trained(best.path))
-
-    def fill(target: Path) -> None:
-        tuned.method.save(tuned.base, target, heads=tuned.task.heads)
-
-    publish_folder(folder.adapter, fill, info={})
 
 
 def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:

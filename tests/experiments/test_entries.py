@@ -1,8 +1,16 @@
 """Which runs are one entry, and what entries are called."""
 
+import json
+
 import pytest
 
-from loratory.experiments.entries import differing_settings, entry_labels, entry_name, mean_costs
+from loratory.experiments.entries import (
+    differing_settings,
+    entry_labels,
+    entry_name,
+    grouped,
+    mean_costs,
+)
 from loratory.experiments.given_runs import given_runs
 
 
@@ -38,3 +46,30 @@ def test_several_runs_are_called_what_their_names_begin_with_and_cost_their_mean
     assert entry_name(runs) == "try"
     assert mean_costs(runs)["seconds"] == 120.0
     assert entry_name(given_runs([make_run("x", 0.9), make_run("y", 0.8)])) == "x"
+
+
+def moved(run, folder, digest):
+    """Give the run its rows in files of that folder, other trackers and another machine."""
+    text = (run / "recipe.yaml").read_text()
+    text = text.replace("{name: rotten_tomatoes, ", f"{{train: {folder}/train.csv, ")
+    text = text.replace("{epochs: 1", f"{{threads: {len(folder)}, checkpoint_every: 9, epochs: 1")
+    (run / "recipe.yaml").write_text(f"{text}track: {{to: [mlflow], folder: {folder}}}\n")
+    digests = {"base": "b", "start": run.name, "train data": digest} if digest else {}
+    (run / "environment.json").write_text(json.dumps({"digests": digests}))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("digests", "entries"),
+    [(("d", "d"), [[0, 1]]), (("d", "e"), [[0], [1]]), (("", ""), [[0], [1]])],
+)
+def test_seeds_are_one_entry_wherever_their_rows_lay_if_these_are_the_same(
+    make_run, digests, entries
+):
+    runs = given_runs(
+        [
+            moved(make_run("a", 0.9), "here", digests[0]),
+            moved(make_run("b", 0.9, seed=1), "elsewhere", digests[1]),
+        ]
+    )
+    assert grouped(runs, each=False) == entries

@@ -22,6 +22,13 @@ def test_validation_rows_that_chose_and_test_rows_are_said_to_be_so(make_run):
     assert "also chose" not in said([run], "test")
 
 
+def test_the_best_of_many_is_said_to_be_chosen_on_these_rows(make_run):
+    runs = [make_run(name, 0.9, r=r) for name, r in (("a", 2), ("b", 4), ("c", 8))]
+    assert "The best of 3 is the best on these very validation rows" in said(runs)
+    assert "The best of" not in said(runs, "test")
+    assert "The best of" not in said(runs[:2])
+
+
 def test_several_seeds_are_said_to_be_in_the_interval(make_run):
     runs = given_runs([make_run("a", 0.9), make_run("b", 0.9, seed=1)])
     assert "include the seed" in " ".join(remarks([runs], "test", ROWS))

@@ -12,6 +12,7 @@ from loratory.inference.examples import keep_examples
 from loratory.inference.result import RunInput
 from loratory.metrics.examples import read_examples
 from loratory.recipe.load import load_recipe
+from loratory.recipe.task import SpanQATask
 from loratory.runs.dynamics import DynamicsFile, RowState
 from loratory.runs.folder import RunFolder
 
@@ -65,12 +66,12 @@ def test_a_question_stands_beside_its_first_answer(tmp_path):
     )
     given = RunInput(Dataset((), {"train": rows}, {}), {})
     folder = RunFolder(tmp_path)
-    keep_examples(given, folder)
+    keep_examples(given, folder, SpanQATask())
     assert not folder.examples.exists()
     with DynamicsFile(folder.dynamics, after=0) as file:
         file.write(
             1, 1, [RowState("a", 1.0, 0.4, right=False), RowState("b", 2.0, 0.1, right=False)]
         )
-    keep_examples(given, folder)
+    keep_examples(given, folder, SpanQATask())
     said = [(e.text, e.label) for e in read_examples(folder.examples)]
     assert said == [("When?", "no answer"), ("Who?", "Ann")]

@@ -89,10 +89,10 @@ def test_training_begins_at_ln_2_without_a_margin(recipe, tmp_path):
     run = loratory.train(recipe, {"method.lora_dropout": 0.0}, out=tmp_path / "run")
     first, *_, last = steps(run.path)
     assert first["train/loss"] == pytest.approx(math.log(2), abs=1e-6)
-    assert first["rewards/accuracies"] == 0
-    assert first["rewards/margins"] == pytest.approx(0, abs=1e-5)
+    assert first["train/rewards/accuracies"] == 0
+    assert first["train/rewards/margins"] == pytest.approx(0, abs=1e-5)
     assert last["train/loss"] < 0.6
-    assert last["rewards/chosen"] > last["rewards/rejected"]
+    assert last["train/rewards/chosen"] > last["train/rewards/rejected"]
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_a_reference_that_was_changed_is_refused(recipe, tmp_path):
 def test_rewards_that_stay_zero_are_told_of_once(reward, warnings):
     told = []
     tell = told_of_idle_rewards(lambda event, /, **_: told.append(event))
-    names = {f"rewards/{name}": reward for name in ("chosen", "rejected", "margins")}
+    names = {f"train/rewards/{name}": reward for name in ("chosen", "rejected", "margins")}
     for _ in range(50):
-        tell("step", **names, **{"logps/chosen": -30.0})
+        tell("step", **names, **{"train/logps/chosen": -30.0})
     assert told.count("warning") == warnings

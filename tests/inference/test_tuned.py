@@ -162,3 +162,8 @@ def test_what_trains_of_the_base_is_float32_also_where_bfloat16_is_faster(
     )
     head = tuned.base.network.get_submodule("score")
     assert str(head.weight.dtype) == "torch.float32"
+
+
+def test_what_was_chosen_after_training_goes_with_the_adapter(film_run):
+    kept = film_run / "adapter" / "settled.json"
+    assert kept.read_bytes() == (film_run / "settled.json").read_bytes()

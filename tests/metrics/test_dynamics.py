@@ -50,6 +50,12 @@ def test_a_row_is_of_the_region_that_its_course_says(confidences, region):
     assert found["row"] == region
 
 
+def test_where_other_answers_are_right_too_a_row_is_unusual_and_not_suspect():
+    rows = states(row=(0.1, 0.2), **LEARNED)
+    found = {course.id: course.region for course in row_courses(rows, one_answer=False)}
+    assert (found.pop("row"), {*found.values()}) == ("unusual", {"easy"})
+
+
 def test_where_little_was_learned_no_row_is_called_mislabelled():
     rows = {f"row{number}": (0.05, 0.05) for number in range(5)}
     assert {course.region for course in row_courses(states(**rows))} == {"hard"}

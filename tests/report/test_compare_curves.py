@@ -1,5 +1,7 @@
 """The curves of a comparison: as smooth as they say, and each entry in a look of its own."""
 
+import json
+
 import numpy as np
 
 from loratory.experiments.compare import compare
@@ -27,3 +29,14 @@ def test_runs_that_were_never_evaluated_on_the_way_have_no_such_curve(make_run):
     (run / "log.jsonl").write_text("".join(line for line in lines if "evaluation" not in line))
     with plot_style():
         assert evaluation_curves(compare([run])) == []
+
+
+def test_evaluations_from_before_a_threshold_say_so(make_run):
+    run = make_run("a", 0.9)
+    result = json.loads((run / "result.json").read_text())
+    result["settled"] = {"no_answer_threshold": 0.4}
+    (run / "result.json").write_text(json.dumps(result))
+    with plot_style():
+        loss, metric = evaluation_curves(compare([run]))
+    assert "Validation accuracy, before the threshold was chosen" in metric.svg
+    assert "threshold" not in loss.svg

@@ -67,10 +67,19 @@ def test_the_runs_own_reports_are_linked_from_where_the_page_is(page):
     assert [link["href"] for link in Page(page).all("a")] == ["../bad/report.html"]
 
 
+def test_a_link_leads_to_a_folder_of_any_name(make_run, tmp_path):
+    run = make_run("why? 50% #1", 0.9)
+    (run / "recipe.yaml").write_text((run / "recipe.yaml").read_text().replace(run.name, "why"))
+    (run / "report.html").write_text("")
+    write_comparison(compare([run]), tmp_path / "page.html")
+    (link,) = Page((tmp_path / "page.html").read_text(encoding="utf-8")).all("a")
+    assert link["href"] == "why%3F%2050%25%20%231/report.html"
+
+
 def test_without_a_script_the_table_is_there_and_one_smoothing_shows(page):
     found = Page(page)
     assert len([image for image in found.all("img") if "hidden" in image]) == len(SMOOTHINGS) - 1
-    assert len([cell for cell in found.all("td") if "data-order" in cell]) == 2 * 8
+    assert len([cell for cell in found.all("td") if "data-order" in cell]) == 2 * 9
 
 
 def test_a_single_run_has_no_pairs_and_its_name_is_text(make_run, tmp_path):

@@ -3,6 +3,8 @@
 import pytest
 
 from loratory.experiments.compare import compare
+from loratory.report.canvas import plot_style
+from loratory.report.compare_charts import front_chart
 from loratory.report.compare_tables import (
     class_table,
     entry_table,
@@ -29,6 +31,20 @@ def test_entries_have_their_value_their_letters_and_what_beats_them(found):
     assert [seconds[run].detail for run in ("r=8", "r=16", "r=4")] == ["", "beaten", ""]
 
 
+def test_tokens_are_those_of_all_steps(found):
+    columns, rows = entry_table(found, {})
+    assert {row[columns.index("tokens trained on")].value for row in rows} == {"4,800"}
+
+
+def test_of_many_entries_each_has_the_number_by_which_pictures_name_it(make_run):
+    found = compare([make_run(f"r{r}", 0.5 + r / 50, r=r) for r in range(1, 9)])
+    details = [row[0].detail for row in entry_table(found, {})[1]]
+    assert [detail.split(",")[0] for detail in details] == [f"no. {n}" for n in range(1, 9)]
+    with plot_style():
+        plot = front_chart(found, "adapter_bytes")
+    assert [f">{number}</text>" in plot.svg for number in (6, 7, 8)] == [False, True, True]
+
+
 def test_only_settings_that_differ_are_shown(found):
     table = settings_table(found)
     assert table.columns == ("run", "method.r")
@@ -41,7 +57,10 @@ def test_only_pairs_that_differ_are_shown(found):
     assert [(row[0].value, row[1].value) for row in rows] == [
         (pair.a.label, pair.b.label) for pair in differing
     ]
-    assert rows[0][2].value.endswith(" points")
+    gap = rows[0][2]
+    assert all(
+        text.startswith("+") and text.endswith(" points") for text in (gap.value, gap.detail)
+    )
 
 
 def test_rows_that_are_the_same_for_all_are_one_line(found, make_run):

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from loratory.report.canvas import plot_style
-from loratory.report.curves import gradient_curve, learning_rate_curve, loss_curve, metric_curve
+from loratory.report.curves import (
+    gradient_curve,
+    learning_rate_curve,
+    loss_curve,
+    metric_curve,
+    reward_curve,
+)
 
 CURVES = [loss_curve, metric_curve, gradient_curve, learning_rate_curve]
 
@@ -58,6 +64,21 @@ def test_the_metric_stands_over_the_levels_of_the_baselines(record):
 
 def test_the_loss_of_tokens_is_one_per_token(texts):
     assert "cross-entropy (nats per token)" in loss_curve(texts).svg
+
+
+def test_a_loss_that_is_no_cross_entropy_is_called_loss(changed, record):
+    taught = replace(record, recipe={**record.recipe, "distillation": {"alpha": 0.5}})
+    for other in (changed(task="preference"), taught):
+        svg = loss_curve(other).svg
+        assert "cross-entropy" not in svg
+        assert "loss" in svg
+
+
+def test_rewards_of_both_answers_are_drawn(record):
+    rewards = {"train/rewards/chosen": 0.5, "train/rewards/rejected": -0.25}
+    plot = reward_curve(replace(record, events=steps(3, **rewards)))
+    assert plot.text == "Rewards over the steps; at last chosen 0.500, rejected -0.250."
+    assert reward_curve(record) is None
 
 
 def test_a_metric_that_should_fall_says_so_beside_the_base_before_training(texts):

@@ -88,6 +88,19 @@ def test_a_distance_is_told_in_points_where_there_are_some(metric, gap, words):
     assert formats.metric_gap(metric, gap) == words
 
 
+@pytest.mark.parametrize(
+    ("metric", "difference", "interval", "words"),
+    [
+        ("f1", 0.02, (0.01, 0.03), ("+2.0 points", "+1.0 to +3.0 points")),
+        ("bleu_1", 1.24, (-0.5, 3.0), ("+1.2 points", "\u22120.5 to +3.0 points")),
+        ("perplexity", -0.5, (-0.8, -0.2), ("\u22120.50", "\u22120.80 to \u22120.20")),
+        ("bits_per_byte", -0.1, (-0.2, 0.1), ("\u22120.100", "\u22120.200 to +0.100")),
+    ],
+)
+def test_a_difference_and_its_interval_have_signs_and_one_unit(metric, difference, interval, words):
+    assert formats.metric_difference(metric, difference, interval) == words
+
+
 def test_an_axis_names_the_unit_and_which_end_is_better():
     assert formats.metric_axis("accuracy") == "accuracy (%)"
     assert formats.metric_axis("bleu_1") == "BLEU-1"

@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_the_main_number_stands_with_its_interval_its_rows_and_what_chose_it(pag
         "train.csv: 2 texts carry different labels",
         "learning_rate: 0.0005",
         '"torch": "2.13.0"',
-        "loratory predict runs/tiny-20260114-120233",
+        '/tiny-20260114-120233 "a sentence of your own"',
         "14 January 2026",
     ],
 )
@@ -176,9 +177,14 @@ def test_a_warning_that_is_in_the_log_and_in_the_result_is_shown_once(record):
     assert html.count("the gradient was large") == 1
 
 
+def test_commands_name_the_folder_as_it_was_given(record):
+    page = Page(render_page(replace(record, folder=Path("my trials/7")), None, {}))
+    assert "loratory predict 'my trials/7' " in page.text
+
+
 def test_an_unfinished_run_says_how_to_go_on(record):
     page = Page(render_page(replace(record, result=RunResult()), None, {}))
-    assert "loratory train --resume runs/tiny-20260114-120233" in page.text
+    assert f"loratory train --resume {record.folder}" in page.text
     assert "loratory predict" not in page.text
     assert "bootstrap" not in page.text
 
@@ -211,11 +217,11 @@ def test_a_page_of_any_task_is_whole(request, kind):
 def test_questions_are_asked_from_a_file_and_texts_are_gone_on_with(spans, written, texts):
     for record in (spans, written):
         words = Page(rendered(record)).text
-        assert f"loratory predict runs/{record.name} --file questions.json" in words
-        assert f"loratory evaluate runs/{record.name} --file questions.json" in words
+        assert f"loratory predict {record.folder} --file questions.json" in words
+        assert f"loratory evaluate {record.folder} --file questions.json" in words
     words = Page(rendered(texts)).text
-    assert f'loratory generate runs/{texts.name} "a beginning"' in words
-    assert f"loratory evaluate runs/{texts.name} --file texts.txt" in words
+    assert f'loratory generate {texts.folder} "a beginning"' in words
+    assert f"loratory evaluate {texts.folder} --file texts.txt" in words
 
 
 def test_a_run_that_prefers_answers_is_asked_to_write(record):

@@ -106,6 +106,17 @@ def test_no_answer_is_told_apart_from_any_text(spans):
     assert said(samples["q1"]) == {"answer": ((), "no answer"), "right": ((), "no answer")}
 
 
+def test_writing_nothing_is_not_saying_that_there_is_no_answer(written):
+    lines = [
+        Prediction("q1", "Which?", ("door",), "", {}),
+        Prediction("q2", "Which?", (), "", {}),
+    ]
+    account = answers(replace(written, predictions={"validation": lines}))
+    samples = {sample.id: sample for sample in sheets(account, "validation")[-1].samples}
+    assert {said(sample)["answer"] for sample in samples.values()} == {((), "nothing was written")}
+    assert said(samples["q2"])["right"] == ((), "no answer")
+
+
 def test_long_and_many_right_answers_are_shortened(spans):
     right = ("x" * 500, *(f"door {number}" for number in range(9)))
     line = Prediction("q", "Which?", right, "door 3", {})

@@ -167,7 +167,9 @@ def test_as_many_pieces_as_rows_or_one_for_each_class_are_not_worth_a_column(spa
     assert "pieces" not in data_table(one_a_class).columns
 
 
-@pytest.mark.parametrize(("task", "unit"), [("classify", "nats"), ("written_qa", "nats per token")])
+@pytest.mark.parametrize(
+    ("task", "unit"), [("classify", "nats"), ("written_qa", "nats per token"), ("preference", "")]
+)
 def test_a_loss_has_its_unit(changed, task, unit):
     table = score_table(changed(task=task), "validation", calibration=None)
     assert table.rows[-1][0].value == "loss"

@@ -32,6 +32,15 @@ def test_the_note_says_how_many_look_mislabelled(record):
     assert "none looks mislabelled" in map_note(with_examples(record, COURSES[1:]))
 
 
+def test_of_texts_nothing_is_said_of_labels(texts):
+    unusual = with_examples(texts, [replace(COURSES[0], region="unusual"), *COURSES[1:]])
+    with plot_style():
+        assert "unusual 1." in map_chart(unusual).text
+    assert "before the update. Below" in map_note(unusual)
+    assert "label" not in map_note(unusual)
+    assert suspicious_table(unusual).rows[0][-1].value == "unusual"
+
+
 def test_one_epoch_has_a_table_and_says_why_there_is_no_map(record):
     once = with_examples(record, [replace(COURSES[0], epochs=1, variability=None, region=None)])
     assert map_chart(once) is None

@@ -2,6 +2,9 @@
 
 import pytest
 
+from loratory.track.mlflow_run import MlflowRun
+from loratory.track.points import RunCard
+
 pytest.importorskip("mlflow")
 # MLflow takes seconds to make the tables of a new database.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -31,3 +34,12 @@ def test_a_run_killed_twice_has_no_gap_and_no_double(mirrored):
     assert (run.info.status, run.info.run_name) == ("FINISHED", killed.folder.path.name)
     assert run.data.params["method.r"] == "4"
     assert len(run.data.tags["digest.base"]) == 64
+
+
+def test_a_setting_that_is_cut_is_said_to_be(tmp_path):
+    config = {"task": {"template": "w" * 7000}, "seed": 0}
+    MlflowRun(RunCard("long", "id", "loratory", tmp_path, config, {})).finish({})
+    run, _ = read(tmp_path)
+    assert run.data.params["task.template"] == "w" * 6000
+    cut = {name: said for name, said in run.data.tags.items() if name.startswith("cut.")}
+    assert cut == {"cut.task.template": "the first 6,000 of 7,000 characters"}

@@ -18,11 +18,12 @@ _LONGEST_LABEL = 36
 def grouped(runs: Sequence[GivenRun], *, each: bool) -> list[list[int]]:
     """Return the numbers of the runs of each entry, by seed; with `each`, every run is its own.
 
+    Where files lie, who follows the run and what machine it had make no other entry of it.
     Runs of the same recipe with the same seed, too, stay apart: they say nothing of other seeds.
     """
     groups: dict[str, list[int]] = {}
     for number, run in enumerate(runs):
-        key = str(number) if each else json.dumps(run.settings, sort_keys=True)
+        key = str(number) if each else json.dumps(run.decisive, sort_keys=True)
         groups.setdefault(key, []).append(number)
     entries: list[list[int]] = []
     for group in groups.values():
@@ -71,8 +72,12 @@ def entry_labels(settings: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
 
 def mean_costs(runs: Sequence[GivenRun]) -> dict[str, float]:
     """Return what the runs took on average, as far as all of them say it."""
-    costs = {cost: [getattr(run.record.result, cost) for run in runs] for cost in COSTS}
-    return {cost: fmean(found) for cost, found in costs.items() if None not in found}
+    found = {}
+    for cost in COSTS:
+        known = [value for run in runs if (value := run.record.cost(cost)) is not None]
+        if len(known) == len(runs):
+            found[cost] = fmean(known)
+    return found
 
 
 def _repeated(texts: Sequence[str]) -> set[str]:

@@ -18,6 +18,16 @@ from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
 
 _SPLITS = ("test", "validation")
+_SAYS_NOTHING = {"name", "seed", "sweep", "track"}
+# Settings that a result does not depend on, but for the last bits of its numbers.
+_ONLY_HOW = {
+    "training.checkpoint_every",
+    "training.device",
+    "training.frozen_states",
+    "training.micro_batch_tokens",
+    "training.threads",
+}
+_ONLY_WHERE = {"data.dir", "data.train", "data.validation", "data.test"}
 _PER_TOKEN = ("perplexity", "nats_per_token")
 
 
@@ -31,8 +41,19 @@ class GivenRun:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting but name, seed and sweep, by its key, such as `training.epochs`."""
-        return _flat(self.recipe.model_dump(mode="json", exclude={"name", "seed", "sweep"}))
+        """Every setting that says something of the run, by its key, such as `training.epochs`."""
+        return _flat(self.recipe.model_dump(mode="json", exclude=_SAYS_NOTHING))
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """What runs that are seeds of one entry have in common.
+
+        The rows are known by their digests; where the folder has none, by their files.
+        """
+        digests = self.record.environment.get("digests") or {}
+        rows = {name: digest for name, digest in digests.items() if name.endswith(" data")}
+        left_out = _ONLY_HOW | (_ONLY_WHERE if rows else set())
+        return {key: value for key, value in self.settings.items() if key not in left_out} | rows
 
 
 def given_runs(paths: Sequence[str | Path]) -> list[GivenRun]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from loratory.experiments.given_runs import GivenRun
 
+_MANY = 3  # entries, from which the best is a choice among many
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -20,6 +22,7 @@ def remarks(entries: Sequence[Sequence[GivenRun]], split: str, drawn: Drawn) -> 
     runs = [run for entry in entries for run in entry]
     found = [
         _selection(runs, split),
+        _best(len(entries), split),
         _test(split),
         _seeds(entries),
         _rows(drawn),
@@ -37,6 +40,17 @@ def _selection(runs: Sequence[GivenRun], split: str) -> str:
     return (
         f"The {split} rows also chose the checkpoint {of_them}, so the values are likely a little "
         "too good; rows that chose nothing, such as a test split, give ones without that."
+    )
+
+
+def _best(entries: int, split: str) -> str:
+    """Say what being the best of many is worth; of test rows more is said."""
+    if entries < _MANY or split == "test":
+        return ""
+    return (
+        f"The best of {entries} is the best on these very {split} rows, and in part the luckiest: "
+        "its value is likely too good, the more so the more were tried. How good it is, rows "
+        "that chose nothing tell, such as a test split."
     )
 
 

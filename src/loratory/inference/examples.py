@@ -5,13 +5,15 @@ from loratory.data.traits import main_text, said_of
 from loratory.inference.result import RunInput
 from loratory.metrics.dynamics import row_courses
 from loratory.metrics.examples import Example, write_examples
+from loratory.recipe.task import TaskSection
 from loratory.runs.dynamics import read_dynamics
 from loratory.runs.folder import RunFolder
 
+_ONE_ANSWER = ("classify", "label_words", "span_qa")  # the tasks of which others are wrong
 _NO_ANSWER = "no answer"
 
 
-def keep_examples(given: RunInput, folder: RunFolder) -> None:
+def keep_examples(given: RunInput, folder: RunFolder, task: TaskSection) -> None:
     """Write how each training row went over the epochs, if the run's loss says something of rows.
 
     Raises:
@@ -21,7 +23,9 @@ def keep_examples(given: RunInput, folder: RunFolder) -> None:
     labels = given.dataset.labels
     examples = [
         Example(*_said(rows[course.id], labels), course)
-        for course in row_courses(read_dynamics(folder.dynamics))
+        for course in row_courses(
+            read_dynamics(folder.dynamics), one_answer=task.kind in _ONE_ANSWER
+        )
     ]
     if examples:
         write_examples(folder.examples, examples)

@@ -96,10 +96,10 @@ def told_of_idle_rewards(tell: Tell) -> Tell:
     def also(event: str, /, **values: Any) -> None:
         nonlocal idle
         tell(event, **values)
-        if event != "step" or "rewards/margins" not in values:
+        if event != "step" or "train/rewards/margins" not in values:
             return
-        rounding = _ROUNDING * abs(values["logps/chosen"])
-        still = max(abs(values[f"rewards/{answer}"]) for answer in ("chosen", "rejected"))
+        rounding = _ROUNDING * abs(values["train/logps/chosen"])
+        still = max(abs(values[f"train/rewards/{answer}"]) for answer in ("chosen", "rejected"))
         idle = idle + 1 if still <= rounding else _IDLE_STEPS + 1
         if idle == _IDLE_STEPS:
             what = f"the rewards of the last {idle} steps are all 0, so nothing trains"

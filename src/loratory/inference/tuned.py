@@ -1,5 +1,6 @@
 """A network with its method and head: made from a recipe, or read back from a run."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from loratory.recipe.schema import (
 from loratory.recipe.streams import stream_seed
 from loratory.runs.folder import RunFolder
 from loratory.runs.json_files import read_json
-from loratory.runs.published import Published, open_published
+from loratory.runs.published import Published, open_published, publish_folder
 from loratory.tasks.make import make_task, reads_vocabulary, shown_before
 from loratory.tasks.task import Scores, Settling, Task
 from loratory.train.compute import Compute, choose_compute
@@ -165,6 +166,20 @@ def _training(recipe: Recipe, method: MethodSection) -> TrainingSection:
     if trains_the_base(method) or recipe.quantization is not None:
         return recipe.training.model_copy(update={"precision": "float32"})
     return recipe.training
+
+
+def keep_adapter(tuned: Tuned, folder: RunFolder) -> None:
+    """Write what was trained into the run's adapter folder.
+
+    What was chosen after training goes along, for whoever takes that folder alone.
+    """
+
+    def fill(target: Path) -> None:
+        tuned.method.save(tuned.base, target, heads=tuned.task.heads)
+        if folder.settled.is_file():
+            shutil.copyfile(folder.settled, target / folder.settled.name)
+
+    publish_folder(folder.adapter, fill, info={})
 
 
 def trained_adapter(folder: RunFolder) -> Published:

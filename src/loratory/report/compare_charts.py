@@ -1,24 +1,27 @@
 """What a comparison says, as pictures: differences, fronts, and what each setting does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf
+from textwrap import shorten
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from loratory.recipe.sweep import shown
+from loratory.recipe.sweep import in_words, shown
 from loratory.report.canvas import BLUE, GREY, INK, Plot, finished, new_axes, spread
 from loratory.report.compare_curves import COLORED, entry_style, legend_below
 from loratory.report.comparison import Comparison, Entry, Pair
 from loratory.report.formats import NOTHING, metric_axis, metric_name, metric_scale
 
 _MOST_PAIRS = 15
+_LONGEST_LABEL = 60  # characters that fit below a chart
 _MARKERS = "osD^vP"  # of the entries that have a colour
 _COSTS = {
     "seconds": "training time (s)",
     "trainable_parameters": "trainable parameters",
     "peak_memory_mb": "peak memory (MB)",
-    "adapter_bytes": "adapter (bytes)",
+    "adapter_bytes": "adapter size (bytes)",
 }
 
 
@@ -72,13 +75,22 @@ def front_chart(found: Comparison, cost: str) -> Plot | None:
         look = {"marker": _MARKERS[place] if place < COLORED else ".", "color": color}
         label = entry.label if place < COLORED else None
         axes.plot(at, value, mfc=inside, markersize=7, linestyle="none", label=label, **look)
+        if place >= COLORED:
+            _number(axes, place + 1, at, value)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     spread(axes, [entry.costs[cost] for entry in found.entries], along="x")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axes.margins(x=0.08, y=0.12)
     legend_below(axes)
     names = ", ".join(entry.label for entry in found.fronts[cost])
     return finished(axes, name=f"front_{cost}", text=f"{title}; not beaten: {names}.")
+
+
+def _number(axes: Axes, number: int, x: float, y: float) -> None:
+    """Name a point that has no colour by its row in the table of runs."""
+    axes.annotate(
+        str(number), (x, y), xytext=(4, 2), textcoords="offset points", fontsize=7, color=GREY
+    )
 
 
 def effect_charts(found: Comparison) -> list[Plot]:
@@ -89,37 +101,79 @@ def effect_charts(found: Comparison) -> list[Plot]:
 def _effect_chart(found: Comparison, key: str) -> Plot:
     scale = metric_scale(found.metric)
     axes = new_axes(height=2.7, title=key, x="", y=metric_axis(found.metric))
-    values = [entry.settings[key] for entry in found.entries]
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        at: dict[str, float] = {shown(value): float(value) for value in values}
-        spread(axes, at.values(), along="x")
-        axes.set_xticks([*at.values()], [*at])
-        axes.minorticks_off()
-    else:
-        ordered = sorted({_value(value) for value in values})
-        at = {text: float(number) for number, text in enumerate(ordered)}
-        axes.set_xticks(range(len(ordered)), ordered, fontsize=7)
+    at = setting_places(axes, [entry.settings[key] for entry in found.entries])
     axes.margins(x=0.15)
-    groups: dict[str, list[Entry]] = {}
-    for entry in found.entries:
-        groups.setdefault(_rest(entry.settings, key), []).append(entry)
-    for place, group in enumerate(groups.values()):
+    groups = alike_groups(found.entries, key)
+    for place, (label, group) in reversed([*enumerate(groups)]):
         own = sorted(group, key=lambda entry: at[_value(entry.settings[key])])
         xs = [at[_value(entry.settings[key])] for entry in own]
-        style = entry_style(place if len(groups) > 1 else 0)
+        style = entry_style(place)
         for x, entry in zip(xs, own, strict=True):
             _interval(axes, x, entry, scale, color=style["color"])
+        if len(groups) > 1 and place < COLORED:
+            style["label"] = label
         axes.plot(xs, [entry.value * scale for entry in own], marker="o", **style)
+    if len(groups) > 1:
+        legend_below(axes)
     text = "; ".join(f"{_value(entry.settings[key])}: {entry.value:.3f}" for entry in found.entries)
     return finished(axes, name=f"effect_{key}", text=f"{found.metric} by {key}: {text}.")
 
 
+def setting_places(axes: Axes, values: Sequence[Any]) -> dict[str, float]:
+    """Mark a setting's values on the x axis and return where: numbers alone by how large they are.
+
+    Others have one place each: numbers first, in order, and last what has no such setting.
+    """
+    if all(map(_is_number, values)):
+        at: dict[str, float] = {shown(value): float(value) for value in values}
+        spread(axes, at.values(), along="x")
+        axes.set_xticks([*at.values()], [*at])
+        axes.minorticks_off()
+        return at
+
+    def order(value: Any) -> tuple[bool, bool, float, str]:
+        number = float(value) if _is_number(value) else inf
+        return value is None, number == inf, number, _value(value)
+
+    ordered = [*dict.fromkeys(_value(value) for value in sorted(values, key=order))]
+    axes.set_xticks(range(len(ordered)), ordered, fontsize=7)
+    return {text: float(number) for number, text in enumerate(ordered)}
+
+
+def alike_groups(entries: Sequence[Entry], key: str) -> list[tuple[str, list[Entry]]]:
+    """Return the entries that are alike in all other settings, named by what tells them apart."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(str(_rest(entry, key)), []).append(entry)
+    rests = [_rest(group[0], key) for group in groups.values()]
+    telling: list[str] = []
+    # Much of what a method has of its own comes with its kind, and tells no more than that does.
+    for name in rests[0]:
+        if _told_apart(rests, [*telling, name]) > _told_apart(rests, telling):
+            telling.append(name)
+    labels = [
+        in_words({name: rest[name] for name in telling if rest[name] is not None}) for rest in rests
+    ]
+    return [
+        (shorten(label, _LONGEST_LABEL, placeholder=" …") or NOTHING, group)
+        for label, group in zip(labels, groups.values(), strict=True)
+    ]
+
+
+def _told_apart(rests: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:
+    return len({str([rest[name] for name in names]) for rest in rests})
+
+
+def _rest(entry: Entry, key: str) -> dict[str, Any]:
+    return {other: value for other, value in entry.settings.items() if other != key}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _value(value: Any) -> str:
     return NOTHING if value is None else shown(value)
-
-
-def _rest(settings: Mapping[str, Any], key: str) -> str:
-    return str({other: value for other, value in settings.items() if other != key})
 
 
 def _interval(axes: Axes, x: float, entry: Entry, scale: int, *, color: Any) -> None:

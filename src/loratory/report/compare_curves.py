@@ -46,6 +46,10 @@ def evaluation_curves(found: Comparison) -> list[Plot]:
         "eval/loss": ("Validation loss", "loss"),
         f"eval/{metric}": (f"Validation {metric_name(metric)}", metric_axis(metric)),
     }
+    # A temperature changes no answer, so no metric either.
+    if any("no_answer_threshold" in r.result.settled for _, r in _records(found.entries)):
+        title, unit = units[f"eval/{metric}"]
+        units[f"eval/{metric}"] = (f"{title}, before the threshold was chosen", unit)
     plots = []
     for series, (title, unit) in units.items():
         scale = metric_scale(metric) if series != "eval/loss" else 1
@@ -78,7 +82,8 @@ def _records(entries: Sequence[Entry]) -> Iterator[tuple[int, RunRecord]]:
 
 def _training_curve(found: Comparison, drawn: Sequence[tuple[int, Line]], percent: int) -> Plot:
     title = "Training loss"
-    axes = new_axes(height=2.9, title=title, x=_STEP, y=found.entries[0].records[0].loss_unit)
+    units = {record.loss_axis for _, record in _records(found.entries)}
+    axes = new_axes(height=2.9, title=title, x=_STEP, y=units.pop() if len(units) == 1 else "loss")
     smooth = [(place, smoothed(line, percent)) for place, line in drawn]
     _draw(axes, found, smooth, marker="")
     return finished(axes, name=f"training_loss_{percent}", text=_text(title, found, smooth))

@@ -3,6 +3,7 @@
 from collections import Counter
 from os.path import relpath
 from pathlib import Path
+from urllib.parse import quote
 
 from loratory.report.canvas import plot_style
 from loratory.report.compare_charts import (
@@ -19,7 +20,7 @@ from loratory.report.compare_tables import (
     rows_table,
     settings_table,
 )
-from loratory.report.comparison import Comparison
+from loratory.report.comparison import FRONTS, Comparison
 from loratory.report.formats import (
     count,
     metric_direction,
@@ -30,7 +31,6 @@ from loratory.report.formats import (
 from loratory.report.rendered import rendered
 from loratory.runs.atomic import write_file
 
-_FRONTS = ("seconds", "trainable_parameters")
 _DEFAULT = 2  # of the smoothings
 
 
@@ -50,7 +50,7 @@ def comparison_page(found: Comparison, path: Path) -> str:
         smoothed = training_curves(found)
         evaluations = evaluation_curves(found)
         differences = difference_chart(found)
-        fronts = [plot for cost in _FRONTS if (plot := front_chart(found, cost))]
+        fronts = [plot for cost in FRONTS if (plot := front_chart(found, cost))]
         effects = effect_charts(found)
     return rendered(
         "compare.html",
@@ -102,7 +102,7 @@ def _summary(found: Comparison) -> str:
 def _links(found: Comparison, path: Path) -> dict[str, str]:
     """Return the way from the page to the report of each entry's first run, where there is one."""
     return {
-        entry.run: Path(relpath(entry.runs[0] / "report.html", path.parent)).as_posix()
+        entry.run: quote(Path(relpath(entry.runs[0] / "report.html", path.parent)).as_posix())
         for entry in found.entries
         if (entry.runs[0] / "report.html").is_file()
     }

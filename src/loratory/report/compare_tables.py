@@ -1,17 +1,18 @@
 """The tables of a comparison: entries and their costs, settings that differ, pairs, the data."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loratory.recipe.sweep import shown
+from loratory.report.compare_curves import COLORED
 from loratory.report.comparison import Comparison, Entry
 from loratory.report.formats import (
     NOTHING,
     count,
     duration,
     megabytes,
-    metric_gap,
+    metric_difference,
     metric_interval,
     metric_name,
     metric_value,
@@ -22,6 +23,7 @@ from loratory.report.tables import Cell, Table
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("training", duration),
+    "tokens": ("tokens trained on", count),
     "tokens_per_second": ("tokens per second", count),
     "peak_memory_mb": ("peak memory", megabytes),
     "peak_gpu_memory_mb": ("peak memory of the GPU", megabytes),
@@ -49,7 +51,7 @@ def entry_table(
     columns = ("run", metric_name(found.metric), "like", *(_COSTS[cost][0] for cost in costs))
     rows = [
         (
-            Sortable(entry.label, _detail(entry), entry.label, links.get(entry.run, "")),
+            Sortable(entry.label, detail, entry.label, links.get(entry.run, "")),
             Sortable(
                 metric_value(found.metric, entry.value),
                 metric_interval(found.metric, entry.interval),
@@ -58,7 +60,7 @@ def entry_table(
             Sortable(" ".join(entry.letters), order=" ".join(entry.letters)),
             *(_cost(found, entry, cost) for cost in costs),
         )
-        for entry in found.entries
+        for entry, detail in zip(found.entries, _details(found.entries), strict=True)
     ]
     return columns, rows
 
@@ -85,10 +87,7 @@ def pair_table(found: Comparison) -> Table:
         (
             Cell(pair.a.label),
             Cell(pair.b.label),
-            Cell(
-                metric_gap(found.metric, pair.difference),
-                metric_interval(found.metric, pair.interval),
-            ),
+            Cell(*metric_difference(found.metric, pair.difference, pair.interval)),
             Cell(f"{pair.p_adjusted:.2g}", f"{pair.p_value:.2g} alone, {pair.test}"),
         )
         for pair in found.pairs
@@ -142,6 +141,13 @@ def class_table(found: Comparison) -> Table | None:
         for label in record.labels
     )
     return Table("Classes", ("", *splits), rows)
+
+
+def _details(entries: Sequence[Entry]) -> list[str]:
+    """Return what is said below each name; where pictures name points by number, that too."""
+    if len(entries) <= COLORED:
+        return [_detail(entry) for entry in entries]
+    return [f"no. {number}, {_detail(entry)}" for number, entry in enumerate(entries, start=1)]
 
 
 def _detail(entry: Entry) -> str:

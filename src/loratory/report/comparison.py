@@ -13,13 +13,14 @@ SIGNIFICANT = 0.05
 
 COSTS = (
     "seconds",
+    "tokens",
     "tokens_per_second",
     "peak_memory_mb",
     "peak_gpu_memory_mb",
     "trainable_parameters",
     "adapter_bytes",
 )
-"""What a run takes, as `result.json` names it; means over an entry's runs."""
+"""What a run takes, as `RunRecord.cost` names it; means over an entry's runs."""
 
 FRONTS = ("seconds", "peak_memory_mb", "trainable_parameters", "adapter_bytes")
 """Those of which less is better, each with a front of its own."""

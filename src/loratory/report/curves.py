@@ -39,8 +39,7 @@ def loss_curve(record: RunRecord) -> Plot | None:
     evaluations = lines_by_split(record, "eval/loss")
     if training is None and not evaluations:
         return None
-    unit = f"cross-entropy ({record.loss_unit})"
-    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y=unit)
+    axes = new_axes(height=_HEIGHT, title="Loss", x=_STEP, y=record.loss_axis)
     text = "Loss over the steps."
     if training is not None:
         _draw_noisy(axes, training, color=BLUE, label="training")
@@ -116,6 +115,21 @@ def gradient_curve(record: RunRecord) -> Plot | None:
         name="gradient_norm",
         text=f"Gradient norm over the steps, of {', '.join(lines)}; at most {values.max():.3g}.",
     )
+
+
+def reward_curve(record: RunRecord) -> Plot | None:
+    """Draw the rewards of the chosen and of the rejected answers in training."""
+    events = record.events_of("step")
+    lines = {name: line_of(events, f"train/rewards/{name}") for name in ("chosen", "rejected")}
+    drawn = {name: line for name, line in lines.items() if line is not None}
+    if not drawn:
+        return None
+    axes = new_axes(height=_HEIGHT, title="Rewards in training", x=_STEP, y="mean reward")
+    for (name, line), color in zip(drawn.items(), PALETTE, strict=False):
+        _draw_noisy(axes, line, color=color, label=name)
+    _dress(axes, record)
+    last = ", ".join(f"{name} {line[1][-1]:.3f}" for name, line in drawn.items())
+    return finished(axes, name="rewards", text=f"Rewards over the steps; at last {last}.")
 
 
 def learning_rate_curve(record: RunRecord) -> Plot | None:

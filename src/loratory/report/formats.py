@@ -8,6 +8,7 @@ from loratory.metrics.direction import lower_is_better
 
 NOTHING = "\N{EN DASH}"  # where a table has no number
 
+_MINUS = "\N{MINUS SIGN}"
 _THIN_SPACE = "\u202f"
 _SHARES = (
     "accuracy",
@@ -20,6 +21,7 @@ _SHARES = (
     "answered",
 )
 _POINTS = "bleu"  # begins the names of what runs from 0 to 100 by itself
+_POINTS_UNIT = " points"
 _PARTS = {"has_answer_": "answerable", "no_answer_": "unanswerable"}
 _NAMES = {
     "f1": "F1",
@@ -74,8 +76,18 @@ def metric_value(metric: str, value: float) -> str:
 def metric_gap(metric: str, gap: float) -> str:
     """Return by how much two values of a metric differ, without a sign."""
     if is_share(metric) or metric.startswith(_POINTS):
-        return f"{abs(gap) * metric_scale(metric):.1f} points"
+        return f"{abs(gap) * metric_scale(metric):.1f}{_POINTS_UNIT}"
     return metric_value(metric, abs(gap))
+
+
+def metric_difference(
+    metric: str, difference: float, interval: tuple[float, float]
+) -> tuple[str, str]:
+    """Return a difference and its interval, all with a sign and in one unit."""
+    middle, low, high = (
+        f"{_MINUS if gap < 0 else '+'}{metric_gap(metric, gap)}" for gap in (difference, *interval)
+    )
+    return middle, f"{low.removesuffix(_POINTS_UNIT)} to {high}"
 
 
 def metric_interval(metric: str, interval: tuple[float, float]) -> str:
@@ -110,7 +122,7 @@ def probability(value: float) -> str:
 
 def decimal(value: float) -> str:
     """Return a number with three decimals, a real minus sign and its thousands apart."""
-    return f"{value:,.3f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.3f}".replace("-", _MINUS)
 
 
 def among(value: float) -> str:

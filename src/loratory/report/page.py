@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from shlex import quote
 
 from loratory.report.account import Account, ClassAccount, TextAccount
 from loratory.report.canvas import Plot
@@ -73,7 +74,7 @@ def _warnings(record: RunRecord) -> list[str]:
 
 def _commands(record: RunRecord) -> list[str]:
     """Return what to do with the run, or how it goes on."""
-    run = f"runs/{record.name}"
+    run = quote(str(record.folder))
     if not record.finished:
         return [f"loratory train --resume {run}"]
     return [*commands(record.reads, run)] if record.reads else []

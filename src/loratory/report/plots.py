@@ -11,12 +11,18 @@ from loratory.report.account import (
 )
 from loratory.report.canvas import Plot, plot_style
 from loratory.report.charts import baseline_chart, confusion_chart, reliability_chart
-from loratory.report.curves import gradient_curve, learning_rate_curve, loss_curve, metric_curve
+from loratory.report.curves import (
+    gradient_curve,
+    learning_rate_curve,
+    loss_curve,
+    metric_curve,
+    reward_curve,
+)
 from loratory.report.question_charts import decision_chart, length_chart, threshold_chart
 from loratory.report.record import RunRecord
 from loratory.report.training_map import map_chart
 
-TRAINING = ("loss", "metric", "gradient_norm", "learning_rate")
+TRAINING = ("loss", "metric", "rewards", "gradient_norm", "learning_rate")
 ANSWERS = ("confusion", "length", "no_answer", "threshold", "calibration")
 
 
@@ -28,6 +34,7 @@ def draw_plots(record: RunRecord, account: Account | None) -> dict[str, Plot]:
             plots += [
                 loss_curve(record),
                 metric_curve(record),
+                reward_curve(record),
                 gradient_curve(record),
                 learning_rate_curve(record),
                 map_chart(record),

@@ -55,6 +55,7 @@ def read_run(run_dir: Path) -> RunRecord:
     examples = folder.read("examples.csv", read_examples) if kept else None
     return RunRecord(
         name=run_dir.resolve().name,
+        folder=run_dir,
         recipe=recipe or {},
         recipe_text=text,
         environment=environment or {},

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator
 
@@ -115,6 +116,9 @@ class RunRecord:
     """Everything that a report says about a run comes from here."""
 
     name: str
+    folder: Path
+    """As a person gave it."""
+
     recipe: dict[str, Any]
     recipe_text: str
     environment: dict[str, Any]
@@ -158,9 +162,17 @@ class RunRecord:
 
     @property
     def loss_unit(self) -> str:
-        """What the loss is measured in."""
+        """What the loss is measured in; that of preferences may be no log-probability."""
+        if self.task == "preference":
+            return ""
         known = self.known_task
         return "nats per token" if known and known.loss_per_token else "nats"
+
+    @property
+    def loss_axis(self) -> str:
+        """What a curve of the training loss shows."""
+        learned_from_answers = self.loss_unit and not self.recipe.get("distillation")
+        return f"cross-entropy ({self.loss_unit})" if learned_from_answers else "loss"
 
     @property
     def finished(self) -> bool:
@@ -234,6 +246,13 @@ class RunRecord:
     def scored_apart(self) -> bool:
         """Whether exact match, F1 and BLEU are those of the answerable questions alone."""
         return self.writes_answers and "no_answer_accuracy" in self.evaluation.metrics
+
+    def cost(self, name: str) -> float | None:
+        """Return what the run took: `tokens` of all its steps, or what `result.json` names so."""
+        if name != "tokens":
+            return cast("float | None", getattr(self.result, name))
+        steps = self.events_of("step")
+        return sum(step["tokens"] for step in steps) if steps else None
 
     def setting(self, section: str, name: str) -> Any:
         """Return a setting of the recipe, None where it is absent."""

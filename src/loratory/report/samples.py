@@ -22,6 +22,7 @@ _LONGEST_TEXT = 320
 _LONGEST_ANSWER = 160
 _MOST_RIGHT = 4  # right answers that are shown of a question
 _NO_ANSWER = "no answer"
+_NOTHING_SAID = "nothing was written"  # which is no word of there being no answer
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def probe_sheets(record: RunRecord) -> list[Sheet]:
             text=f"{probe['context']} {old.text}",
             cut=0,
             sayings=(
-                Saying("before", *_said(old.prediction)),
-                Saying("after", *_said(new.prediction)),
+                Saying("before", *_said(old.prediction, empty=_NOTHING_SAID)),
+                Saying("after", *_said(new.prediction, empty=_NOTHING_SAID)),
                 Saying("right", tuple(map(_shortened, new.target or ()))),
             ),
             id=new.id,
@@ -171,7 +172,7 @@ def _answered(answer: Answer, mark: str) -> Sample:
     return _sample(
         answer.line,
         mark,
-        Saying("answer", *_said(given)),
+        Saying("answer", *_said(given, empty=_NO_ANSWER if answer.declined else _NOTHING_SAID)),
         Saying(
             "right",
             tuple(map(_shortened, right[:_MOST_RIGHT])),
@@ -180,9 +181,9 @@ def _answered(answer: Answer, mark: str) -> Sample:
     )
 
 
-def _said(answer: str) -> tuple[tuple[str, ...], str]:
+def _said(answer: str, *, empty: str) -> tuple[tuple[str, ...], str]:
     """Return the texts and the remark of what a model answered."""
-    return ((_shortened(answer),), "") if answer else ((), _NO_ANSWER)
+    return ((_shortened(answer),), "") if answer else ((), empty)
 
 
 def _sample(line: Prediction, mark: str, *sayings: Saying) -> Sample:

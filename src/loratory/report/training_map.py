@@ -4,6 +4,7 @@ Swayamdipta et al. 2020, arXiv:2009.10795: confidence against its spread over th
 """
 
 from collections import Counter
+from collections.abc import Mapping
 
 from loratory.metrics.dynamics import REGIONS, Region
 from loratory.report.canvas import (
@@ -17,7 +18,7 @@ from loratory.report.canvas import (
     new_axes,
 )
 from loratory.report.formats import NOTHING, count, decimal, percent, probability
-from loratory.report.record import RunRecord
+from loratory.report.record import CHOOSES_CLASSES, RunRecord
 from loratory.report.tables import Cell, Table
 
 _ROWS = 12  # of the table
@@ -27,12 +28,14 @@ _LOOKS: dict[Region, tuple[str, str]] = {
     "ambiguous": (ORANGE, "^"),
     "hard": (GREY, "s"),
     "suspect": (VERMILION, "X"),
+    "unusual": (VERMILION, "X"),
 }
 _MEANINGS = {
     "easy": "easy",
     "ambiguous": "ambiguous",
     "hard": "hard",
     "suspect": "probably mislabelled",
+    "unusual": "unusual",
 }
 
 
@@ -81,17 +84,23 @@ def map_note(record: RunRecord) -> str:
             f"{rows} training rows, each met in one epoch: how an answer varies needs two or more, "
             "so that there is no map. Below are the rows of the highest loss; examples.csv has all."
         )
-    suspects = regions.get("suspect", 0)
-    verdict = (
-        f"{count(suspects)} ({percent(suspects / len(record.examples))}) were never answered "
-        "rightly, and are probably mislabelled"
-        if suspects
-        else "none looks mislabelled"
-    )
     return (
         f"How likely the right answer of each of {rows} training rows was as an epoch came to it, "
-        f"before the update: {verdict}. Below are the rows of the lowest probability; examples.csv "
-        "has all."
+        f"before the update{_verdict(record, regions)}. Below are the rows of the lowest "
+        "probability; examples.csv has all."
+    )
+
+
+def _verdict(record: RunRecord, regions: Mapping[Region, int]) -> str:
+    """Say how many rows look mislabelled, where a row has one right answer and so a label."""
+    if record.task not in (*CHOOSES_CLASSES, "span_qa"):
+        return ""
+    suspects = regions.get("suspect", 0)
+    if not suspects:
+        return ": none looks mislabelled"
+    return (
+        f": {count(suspects)} ({percent(suspects / len(record.examples))}) were never answered "
+        "rightly, and are probably mislabelled"
     )
 
 

@@ -75,9 +75,12 @@ class MlflowRun:
     def _log_parameters(self, card: RunCard) -> None:
         from mlflow.entities import Param
 
-        parameters = [
-            Param(name, str(value)[:_LONGEST]) for name, value in card.flat_config.items()
-        ]
+        settings = {name: str(value) for name, value in card.flat_config.items()}
+        parameters = [Param(name, value[:_LONGEST]) for name, value in settings.items()]
         for start in range(0, len(parameters), _MOST_PARAMETERS):
             part = parameters[start : start + _MOST_PARAMETERS]
             self._client.log_batch(self._run, params=part)
+        for name, value in settings.items():
+            if len(value) > _LONGEST:
+                kept = f"the first {_LONGEST:,} of {len(value):,} characters"
+                self._client.set_tag(self._run, f"cut.{name}", kept)

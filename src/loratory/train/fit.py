@@ -191,5 +191,5 @@ class Fit:
                 "train/grad_norm": update.grad_norm,
             },
             **groups,
-            **update.means,
+            **{f"train/{name}": value for name, value in update.means.items()},
         )
