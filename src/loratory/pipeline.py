@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loratory.data.rows import rows_digest
 from loratory.errors import RunInterruptedError
 from loratory.inference.examples import keep_examples
 from loratory.inference.frozen import Frozen
@@ -20,16 +19,16 @@ from loratory.inference.materials import Materials
 from loratory.inference.plan import run_outline, run_plan
 from loratory.inference.references import told_of_idle_rewards, with_references
 from loratory.inference.result import RunInput, run_result
+from loratory.inference.run_environment import run_environment
 from loratory.inference.selection import check_selection, refuse_sweep
 from loratory.inference.shown import write_shown
 from loratory.inference.teaching import objective, with_extra, with_teaching
 from loratory.inference.tuned import Tuned, keep_adapter, load_run
-from loratory.methods.trained import load_trained, trained_digest, trained_parameters
+from loratory.methods.trained import load_trained, trained_parameters
 from loratory.recipe.load import dump_recipe, load_recipe
 from loratory.recipe.schema import Recipe
 from loratory.recipe.track import TrackerKind
 from loratory.runs.atomic import disk_errors, write_file
-from loratory.runs.environment import environment
 from loratory.runs.folder import RunFolder
 from loratory.runs.identity import differences, require_same, settings
 from loratory.runs.json_files import read_json, write_json
@@ -105,7 +104,7 @@ def train(
     tuned, given = prepare(recipe, materials or Materials())
     tuned = _fitted(tuned, given)
     frozen = Frozen(tuned, given.encodings)
-    made_of = {"settings": settings(tuned.recipe), **_environment(frozen, given)}
+    made_of = {"settings": settings(tuned.recipe), **run_environment(frozen, given)}
     with RunFolder.begun(recipe.name or "run", out=out) as folder:
         write_json(folder.environment, made_of)
         write_shown(folder.shown, given.dataset, given.encodings)
@@ -146,7 +145,7 @@ def resume(
         recipe = recipe.model_copy(update={"training": training})
         tuned, given = prepare(recipe, materials or Materials(), folder)
         frozen = Frozen(tuned, given.encodings)
-        now = _environment(frozen, given)
+        now = run_environment(frozen, given)
         require_same(before["digests"], now["digests"], at=str(folder.environment))
         with disk_errors(folder.report):
             folder.report.unlink(missing_ok=True)  # that of a stop, which is not the run's last
@@ -222,8 +221,7 @@ def _run(
         telling = told_of_idle_rewards(tell)
         fit = Fit(network, objective(tuned), plan, folder, telling, validation, stop_asked)
         state = fit.run()
-        held = peaks(tuned.compute.device)
-        tell("stop", reason=_reason(state, plan), step=state.step, **held)
+        tell("stop", reason=_reason(state, plan), step=state.step, **peaks(tuned.compute.device))
         if not state.finished:
             _report_so_far(folder, watch)
             raise _interrupted(folder, state, plan)
@@ -267,28 +265,6 @@ def _take_best(tuned: Tuned, folder: RunFolder) -> None:
     best = open_published(folder.best)
     if best is not None:
         load_trained(tuned.base.network, read_trained(best.path))
-
-
-def _environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
-    tuned = frozen.tuned
-    compute = tuned.compute
-    return environment() | {
-        "gpu": compute.gpu,
-        "compute": {
-            "device": compute.device.type,
-            "precision": compute.precision,
-            "threads": compute.threads,
-            "micro_batch_tokens": compute.micro_batch_tokens,
-            "frozen_states": frozen.where,
-        },
-        "digests": {
-            "base": tuned.base.digest,
-            "teacher": given.teacher.digest if given.teacher else None,
-            "start": trained_digest(tuned.base.network),
-            **{f"{split} data": digest for split, digest in given.dataset.digest.items()},
-            "extra data": rows_digest(given.extra) if given.extra else None,
-        },
-    }
 
 
 def _reason(state: TrainState, plan: Plan) -> str:

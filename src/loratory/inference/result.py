@@ -76,8 +76,7 @@ def run_result(
         "run": str(folder.path),
         "metrics": headline["metrics"],
         "intervals": headline["intervals"],
-        **_costs(folder, events),
-        **_most_held(tuned, events),
+        **_costs(tuned, folder, events),
         "split": split,
         # With a single look at the validation rows nothing was chosen on them.
         "selected_on": "validation" if len({e["step"] for e in looked}) > 1 else None,
@@ -170,7 +169,7 @@ def _calibration(scores: Scores) -> dict[str, float] | None:
     }
 
 
-def _costs(folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _costs(tuned: Tuned, folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     total: Counter[str] = Counter()
     for event in events:
         if event["event"] == "step":
@@ -183,6 +182,7 @@ def _costs(folder: RunFolder, events: Sequence[Mapping[str, Any]]) -> dict[str, 
         "seconds": seconds,
         "teacher_seconds": _longest(events, "teacher"),
         "tokens_per_second": total["tokens"] / seconds if seconds else None,
+        **_most_held(tuned, events),
         "trainable_parameters": outline["trainable_parameters"],
         "total_parameters": outline["total_parameters"],
         "adapter_bytes": _size(folder.adapter),

@@ -18,7 +18,7 @@ from loratory.report.canvas import (
     new_axes,
 )
 from loratory.report.formats import NOTHING, count, decimal, percent, probability
-from loratory.report.record import CHOOSES_CLASSES, RunRecord
+from loratory.report.record import RunRecord
 from loratory.report.tables import Cell, Table
 
 _ROWS = 12  # of the table
@@ -93,7 +93,7 @@ def map_note(record: RunRecord) -> str:
 
 def _verdict(record: RunRecord, regions: Mapping[Region, int]) -> str:
     """Say how many rows look mislabelled, where a row has one right answer and so a label."""
-    if record.task not in (*CHOOSES_CLASSES, "span_qa"):
+    if record.reads != "labelled" and record.task != "span_qa":
         return ""
     suspects = regions.get("suspect", 0)
     if not suspects:
