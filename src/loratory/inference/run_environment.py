@@ -10,7 +10,7 @@ from loratory.runs.environment import environment
 
 
 def run_environment(frozen: Frozen, given: RunInput) -> dict[str, Any]:
-    """Return what a run begins with: the machine, how it computes, and digests of what it learns."""
+    """Return what a run begins with: the machine, how it computes, digests of what it learns."""
     tuned = frozen.tuned
     compute = tuned.compute
     return environment() | {
