@@ -47,7 +47,9 @@ _INTRODUCTION = """\
 
 Written by `python -m benchmarks.results` from the summaries in [runs/](runs).
 Of runs that differ in the seed alone a row has the mean ± the standard deviation over the seeds;
-behind each seed stands its 95 % interval over the scored rows (percentile bootstrap). BLEU-1 goes
+behind each seed stands its 95 % interval over the scored rows (percentile bootstrap; those of the
+SQuAD runs drew each question by itself and are a little narrow: today questions on one paragraph
+are drawn together). BLEU-1 goes
 from 0 to 100 and perplexity from 1 upwards; all other metrics are shares of 1. A † marks rows on
 which the best checkpoint was chosen as well. Baselines are scored on the same rows as the run.
 Seconds are those of training; tokens are real ones. Published figures are others', from their own
