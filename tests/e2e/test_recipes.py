@@ -58,7 +58,12 @@ def after_a_run(recipe, base, rows, folder):
     """Return what puts a run before this one, where the recipe asks for one: teacher, or start."""
     if recipe.distillation is not None:
         teacher = loratory.train("cola", overrides("cola", base, rows), out=folder / "teacher")
-        return {"distillation.teacher": str(teacher.path)}
+        before = {"distillation.teacher": str(teacher.path)}
+        if recipe.distillation.extra is not None:
+            texts = folder / "texts.jsonl"
+            texts.write_text('{"text": "a sentence that a model wrote"}\n')
+            before["distillation.extra"] = str(texts)
+        return before
     if not isinstance(recipe.method, PeftMethod):
         return {}
     first = "film_reviews_sft"
