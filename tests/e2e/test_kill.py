@@ -23,7 +23,7 @@ PARTS = ("last", "best", "adapter", "predictions")
 
 def contents(run: Path) -> dict[str, bytes]:
     paths = [path for part in PARTS for path in (run / part).rglob("*") if path.is_file()]
-    assert len(paths) == 4 + 4 + 4 + 2
+    assert len(paths) == 4 + 4 + 5 + 2
     return {str(path.relative_to(run)): path.read_bytes() for path in paths}
 
 

@@ -116,7 +116,7 @@ def test_the_main_number_stands_with_its_interval_its_rows_and_what_chose_it(pag
         "train.csv: 2 texts carry different labels",
         "learning_rate: 0.0005",
         '"torch": "2.13.0"',
-        '/tiny-20260114-120233 "a sentence of your own"',
+        '/tiny-20260114-120233 "a text"',
         "14 January 2026",
     ],
 )
@@ -227,7 +227,7 @@ def test_questions_are_asked_from_a_file_and_texts_are_gone_on_with(spans, writt
 def test_a_run_that_prefers_answers_is_asked_to_write(record):
     result = record.result.model_copy(update={"task": "preference"})
     words = Page(rendered(replace(record, result=result))).text
-    assert f'loratory generate runs/{record.name} "a prompt"' in words
+    assert f'loratory generate {record.folder} "a prompt"' in words
     assert "loratory predict" not in words
 
 
