@@ -226,7 +226,7 @@ def _searched(state: Search, known: _Known) -> Found:
     write_file(folder.recipe, dump_written(varied(state.recipe, result["best"]["settings"])))
     # Last, because a search with a result is over.
     write_json(folder.result, result)
-    return Found(folder.path, result)
+    return Found(folder.path, read_json(folder.result))
 
 
 def _rounds(state: Search, rows: int) -> None:
