@@ -66,6 +66,9 @@ def test_a_search_ends_with_a_recipe_that_trains(recipe, tmp_path):
         if trial["state"] == "finished":
             result = json.loads((tmp_path / trial["run"] / "result.json").read_text())
             assert result["evaluation"].keys() == {"validation"}, "no trial was scored on the test"
+            group = load_recipe(tmp_path / trial["run"] / "recipe.yaml").track.group
+            assert group == "search"
+    assert load_recipe(best["recipe"]).track.group is None
 
 
 class KilledError(Exception):

@@ -10,11 +10,11 @@ import pytest
 from loratory import pipeline
 from loratory.errors import ConfigError, DataError, ResourceError, RunError, RunInterruptedError
 from loratory.experiments.study import Study, planned_of
-from loratory.experiments.sweep import Effort, resume, sweep
+from loratory.experiments.sweep import Effort, grouped, resume, sweep
 from loratory.experiments.sweep_folder import SweepFolder
 from loratory.experiments.worker import Sweep
 from loratory.inference.materials import KeptMaterials, Materials
-from loratory.recipe.load import load_recipe
+from loratory.recipe.load import load_recipe, varied
 from loratory.runs.log import read_events
 
 PARTS = ("last", "best", "adapter", "predictions")
@@ -225,3 +225,15 @@ def test_what_was_read_here_is_freed_before_workers_read_their_own(pair, tmp_pat
     monkeypatch.setattr("loratory.experiments.sweep.work_in_processes", look)
     sweep(pair, out=tmp_path / "sweep", effort=Effort(workers=2), materials=kept)
     assert not held
+
+
+def test_runs_of_a_sweep_are_a_group_by_its_name_or_their_own(pair, tmp_path):
+    for given, group in ((None, "ranks"), ("mine", "mine")):
+        recipe = varied(pair, {"track.group": given}).model_copy(update={"sweep": pair.sweep})
+        done = sweep(recipe, out=tmp_path / group / "ranks", effort=Effort(trials=1))
+        run = done.path / done.result["trials"][0]["run"]
+        assert load_recipe(run / "recipe.yaml").track.group == group
+
+
+def test_a_groups_name_is_no_longer_than_trackers_take(pair):
+    assert grouped(pair, "n" * 200).track.group == "n" * 128

@@ -169,3 +169,23 @@ def test_without_held_out_rows_it_says_that_nothing_is_known(film_recipe, tmp_pa
     assert warning.startswith("no rows were held out, so nothing is known of the quality")
     assert warning[:40] in (run.path / "report.html").read_text()
     assert len(run.load().predict(["lovely"])) == 1
+
+
+def test_a_result_has_the_audit_of_its_rows(film_recipe, films, tmp_path):
+    first = (films / "train.csv").read_text().splitlines()[1]
+    text, label = first.rsplit(",", 1)
+    other = {"positive": "negative", "negative": "positive"}[label]
+    training, held = tmp_path / "train.csv", tmp_path / "validation.csv"
+    training.write_text((films / "train.csv").read_text() + f"{text},{other}\n{text},{label}\n")
+    held.write_text((films / "validation.csv").read_text() + f"{first}\n")
+    changes = {"data.train": str(training), "data.validation": str(held)}
+    recipe = load_recipe(film_recipe, {**changes, "data.leaks": "warn", "training.epochs": 1})
+    found = result_of(pipeline.train(recipe, out=tmp_path / "run").path)
+    audit = found["audit"]
+    assert audit["splits"]["train"]["duplicates"] == 2
+    assert audit["splits"]["validation"]["duplicates"] == 0
+    assert {split: numbers["rows"] for split, numbers in audit["splits"].items()} == found["rows"]
+    assert audit["shared"] == {"train, validation": 1, "train, test": 0, "validation, test": 0}
+    assert audit["leaks"] == {"validation": 1, "test": 0}
+    # One row has another label, and two stand behind the text that now has both.
+    assert audit["conflicts"] == 3

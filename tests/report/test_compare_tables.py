@@ -1,24 +1,38 @@
 """The tables of a comparison: what stands in them, by hand."""
 
+import json
+
 import pytest
 
 from loratory.experiments.compare import compare
 from loratory.report.canvas import plot_style
 from loratory.report.compare_charts import front_chart
 from loratory.report.compare_tables import (
-    class_table,
+    audit_tables,
     entry_table,
     pair_table,
     rows_table,
     settings_table,
 )
 
+SAME = (("good", 0.9, 8), ("dear", 0.6, 16), ("cheap", 0.5, 4))
+
 
 @pytest.fixture
 def found(make_run):
-    return compare(
-        [make_run("good", 0.9), make_run("dear", 0.6, r=16), make_run("cheap", 0.5, r=4)]
-    )
+    return compare([make_run(name, value, r=r) for name, value, r in SAME])
+
+
+def audited(run, conflicts):
+    """Write an audit of its rows into a run's result."""
+    lengths = {"min": 1, "median": 2, "p95": 3, "max": 4}
+    train = {
+        "rows": 60, "classes": {"negative": 30, "positive": 30}, "characters": lengths,
+        "duplicates": 0, "skipped": 0, "questions": None,
+    }  # fmt: skip
+    audit = {"splits": {"train": train}, "shared": {}, "conflicts": conflicts, "leaks": {}}
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(result | {"audit": audit}))
 
 
 def test_entries_have_their_value_their_letters_and_what_beats_them(found):
@@ -72,9 +86,15 @@ def test_rows_that_are_the_same_for_all_are_one_line(found, make_run):
     assert len(rows_table(compare([found.entries[0].runs[0], other])).rows) == 2
 
 
-def test_classes_are_counted_where_there_are_some(found):
-    table = class_table(found)
-    assert [[cell.value for cell in row] for row in table.rows] == [
-        ["negative", "100", "100"],
-        ["positive", "100", "100"],
-    ]
+def test_an_audit_stands_once_for_all_runs_of_the_same_rows(make_run):
+    runs = [make_run(name, value, r=r) for name, value, r in SAME]
+    assert audit_tables(compare(runs)) == []
+    for run, conflicts in zip(runs, (0, 0, 7), strict=True):
+        audited(run, conflicts)
+    one, other = audit_tables(compare(runs))
+    assert one.caption == "r=8, r=16; rows that contradict an earlier one: 0"
+    assert other.caption == "r=4; rows that contradict an earlier one: 7"
+    assert [cell.value for cell in one.rows[2]] == ["negative", "30"]
+    audited(runs[2], 0)
+    (all_alike,) = audit_tables(compare(runs))
+    assert all_alike.caption == "Rows that contradict an earlier one: 0"

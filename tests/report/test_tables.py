@@ -1,4 +1,4 @@
-"""Tables: every metric beside the baselines, the costs, the data, the hardest texts."""
+"""Tables: every metric beside the baselines, the costs, the hardest texts."""
 
 import math
 from dataclasses import replace
@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from loratory.metrics.calibration import Calibration
+from loratory.report.data_tables import data_table
 from loratory.report.record import Evaluation, RunResult
-from loratory.report.tables import costs, data_table, score_table, text_tables
+from loratory.report.tables import costs, score_table, text_tables
 
 
 def values(table):
@@ -73,15 +74,6 @@ def test_costs_of_an_unfinished_run_come_from_its_log(record):
 def test_a_resumed_run_says_so(record, times, words):
     resumed = replace(record, events=[*record.events, *[{"event": "resume", "step": 5}] * times])
     assert costs(resumed)["steps"].detail == f"to the end, {words}"
-
-
-def test_the_data_table_holds_rows_truncations_and_lengths(record):
-    table = data_table(record)
-    assert values(table) == {
-        "train": ["60", "2", "21"],
-        "validation": ["40", "0", "\N{EN DASH}"],
-    }
-    assert table.rows[0][-1].detail == "3 to 77, 95\u202f% up to 44"
 
 
 def test_a_table_of_texts_begins_with_the_hardest_and_then_the_longest(texts):
@@ -153,20 +145,6 @@ def test_scoring_the_base_before_training_counts_as_evaluation(record):
     assert found["training"].detail == "and 10.0\u202fs of evaluation"
 
 
-def test_rows_read_in_pieces_are_told_apart_from_them(spans):
-    table = data_table(spans)
-    assert table.columns == ("", "rows", "pieces", "truncated rows", "median tokens of a piece")
-    assert values(table)["threshold"] == ["20", "25", "\N{EN DASH}", "\N{EN DASH}"]
-    assert table.rows[-1][0].detail == "kept aside of the training rows, to choose it"
-
-
-def test_as_many_pieces_as_rows_or_one_for_each_class_are_not_worth_a_column(spans, changed):
-    same = changed(spans, windows={"train": 60, "validation": 40, "threshold": 20})
-    assert "pieces" not in data_table(same).columns
-    one_a_class = changed(task="label_words", windows={"train": 60, "validation": 80})
-    assert "pieces" not in data_table(one_a_class).columns
-
-
 @pytest.mark.parametrize(
     ("task", "unit"), [("classify", "nats"), ("written_qa", "nats per token"), ("preference", "")]
 )
@@ -174,9 +152,3 @@ def test_a_loss_has_its_unit(changed, task, unit):
     table = score_table(changed(task=task), "validation", calibration=None)
     assert table.rows[-1][0].value == "loss"
     assert table.rows[-1][0].detail == unit
-
-
-def test_answers_that_the_length_limit_cut_are_counted(written):
-    table = data_table(written)
-    assert table.columns[3] == "cut answers"
-    assert [row[3].value for row in table.rows] == ["\N{EN DASH}", "1"]

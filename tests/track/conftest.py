@@ -68,7 +68,8 @@ def mirrored(film_recipe, tmp_path_factory):
     def run(kind):
         if kind not in known:
             where = tmp_path_factory.mktemp(kind)
-            overrides = {"track.to": [kind], "training.checkpoint_every": 3}
+            tracked = {"track.to": [kind], "track.group": "reviews"}
+            overrides = {**tracked, "training.checkpoint_every": 3}
             recipe = load_recipe(film_recipe, overrides)
             interrupted(recipe, where / "run", 5, 8)
             pipeline.resume(where / "run")

@@ -34,11 +34,12 @@ def test_a_run_killed_twice_has_no_gap_and_no_double(mirrored):
     assert (run.info.status, run.info.run_name) == ("FINISHED", killed.folder.path.name)
     assert run.data.params["method.r"] == "4"
     assert len(run.data.tags["digest.base"]) == 64
+    assert run.data.tags["loratory.group"] == "reviews"
 
 
 def test_a_setting_that_is_cut_is_said_to_be(tmp_path):
     config = {"task": {"template": "w" * 7000}, "seed": 0}
-    MlflowRun(RunCard("long", "id", "loratory", tmp_path, config, {})).finish({})
+    MlflowRun(RunCard("long", "id", "loratory", None, tmp_path, config, {})).finish({})
     run, _ = read(tmp_path)
     assert run.data.params["task.template"] == "w" * 6000
     cut = {name: said for name, said in run.data.tags.items() if name.startswith("cut.")}

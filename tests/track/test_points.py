@@ -57,8 +57,8 @@ def test_the_summary_holds_the_result():
 
 def test_the_card_names_the_run_and_its_settings(film_run):
     folder = RunFolder(film_run)
-    card = run_card(folder, TrackSection(project="films"))
-    assert (card.name, card.project) == (film_run.name, "films")
+    card = run_card(folder, TrackSection(project="films", group="reviews"))
+    assert (card.name, card.project, card.group) == (film_run.name, "films", "reviews")
     assert card.folder == film_run.resolve().parent / "track"
     assert (card.flat_config["method.r"], card.flat_config["seed"]) == (4, 0)
     assert not [name for name in card.flat_config if name.startswith("track")]

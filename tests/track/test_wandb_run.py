@@ -71,6 +71,7 @@ def test_a_run_killed_twice_has_no_gap_and_no_double(mirrored):
     assert history == killed.numbers
     assert summary["result/accuracy"] == killed.numbers["test/accuracy", 12]
     assert (run.project, run.display_name) == ("loratory", killed.folder.path.name)
+    assert run.run_group == "reviews"
     assert any(tag.startswith("base-") for tag in run.tags)
     config = {item.key: json.loads(item.value_json) for item in run.config.update}
     assert config["method"]["r"] == 4

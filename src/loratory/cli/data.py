@@ -44,21 +44,17 @@ def check(recipe: Recipe, overrides: Overrides = None, *, as_json: AsJson = Fals
 
 
 def _as_json(found: "DataAudit") -> dict[str, Any]:
-    return {
-        "splits": {
-            split: {
-                **asdict(audit),
-                "source": found.sources[split],
-                "tokens": found.tokens.get(split),
-                "truncated": found.truncated.get(split, 0),
-            }
-            for split, audit in found.rows.splits.items()
-        },
-        "shared": {f"{a}, {b}": count for (a, b), count in found.rows.shared.items()},
-        "conflicts": len(found.rows.conflicts),
-        "leaks": {split: len(repeats) for split, repeats in found.rows.leaks.items()},
-        "warnings": list(found.warnings),
+    rows = found.rows.to_json()
+    splits = {
+        split: {
+            **numbers,
+            "source": found.sources[split],
+            "tokens": found.tokens.get(split),
+            "truncated": found.truncated.get(split, 0),
+        }
+        for split, numbers in rows["splits"].items()
     }
+    return {**rows, "splits": splits, "warnings": list(found.warnings)}
 
 
 def _show(found: "DataAudit") -> None:

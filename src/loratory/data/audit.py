@@ -6,8 +6,9 @@ Two texts count as the same when they share letters, whatever their case and spa
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
+from typing import Any
 
 from loratory.data.rows import AnyRow, Dataset, QuestionRow
 from loratory.data.traits import context_of, main_text, said_of, same_as
@@ -83,6 +84,15 @@ class Audit:
 
     leaks: dict[str, tuple[Repeat, ...]]
     """Rows of each scored split that are also training rows, where there are any."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers, without the rows."""
+        return {
+            "splits": {split: asdict(found) for split, found in self.splits.items()},
+            "shared": {f"{a}, {b}": count for (a, b), count in self.shared.items()},
+            "conflicts": len(self.conflicts),
+            "leaks": {split: len(repeats) for split, repeats in self.leaks.items()},
+        }
 
 
 def audit(dataset: Dataset) -> Audit:

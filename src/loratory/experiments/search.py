@@ -18,7 +18,7 @@ from loratory.errors import ConfigError, RunInterruptedError
 from loratory.experiments.candidates import EPOCHS, Point, methods, more_epochs, other_rates
 from loratory.experiments.conclusion import SEEDS, Round, concluded
 from loratory.experiments.search_folder import Begun, Progress, SearchFolder
-from loratory.experiments.sweep import Effort, SweepRun, sweep
+from loratory.experiments.sweep import Effort, SweepRun, grouped, sweep
 from loratory.experiments.sweep import resume as resume_sweep
 from loratory.experiments.worker import Say, silent
 from loratory.inference.materials import KeptMaterials, Materials
@@ -87,7 +87,7 @@ class Search:
         self.progress.begin(name, rows, seconds)
         self._say("round_begins", name=name, points=len(kept), rows=rows, seconds=seconds)
         section = PointsSweep(kind="points", points=tuple(kept), seeds=tuple(seeds))
-        few = varied(self.recipe, {"data.limit.train": rows})
+        few = grouped(varied(self.recipe, {"data.limit.train": rows}), self.folder.path.name)
         done = sweep(
             few.model_copy(update={"sweep": section}),
             out=self._path(name),

@@ -24,6 +24,7 @@ from loratory.inference.selection import require_metric
 from loratory.recipe.lasting import lasting
 from loratory.recipe.load import dump_written, varied
 from loratory.recipe.schema import Recipe
+from loratory.recipe.track import LONGEST_GROUP
 from loratory.runs.atomic import write_file
 from loratory.runs.environment import usable_cores
 from loratory.runs.json_files import write_json
@@ -81,7 +82,7 @@ def sweep(
     resolved = _resolved(recipe, materials)
     folder = SweepFolder.create(recipe.name or "sweep", out=out)
     # Last, because a folder with a recipe is a sweep.
-    write_file(folder.recipe, dump_written(resolved))
+    write_file(folder.recipe, dump_written(grouped(resolved, folder.path.name)))
     return _run(folder, effort or Effort(), say, materials)
 
 
@@ -148,6 +149,12 @@ def _resolved(recipe: Recipe, materials: Materials) -> Recipe:
     changed = varied(recipe, {"training.select": recipe.training.select or metric})
     section = recipe.sweep.model_copy(update={"metric": metric})
     return lasting(changed.model_copy(update={"sweep": section}))
+
+
+def grouped(recipe: Recipe, name: str) -> Recipe:
+    """Return the recipe with a group for its runs in trackers: its own or, without one, `name`."""
+    group = recipe.track.group or name[:LONGEST_GROUP]
+    return recipe.model_copy(update={"track": recipe.track.model_copy(update={"group": group})})
 
 
 def _interrupted(folder: SweepFolder) -> RunInterruptedError:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from loratory.batching.rows import Encoding, total_tokens
+from loratory.data.audit import audit
 from loratory.data.rows import Dataset, Row
 from loratory.inference.teacher import Reading, Teacher
 from loratory.inference.tuned import Tuned
@@ -71,15 +72,13 @@ def run_result(
     split = next((name for name in _HEADLINE_ORDER if name in evaluation), None)
     headline = evaluation[split] if split else {"metrics": {}, "intervals": {}}
     task = tuned.recipe.task
-    looked = [e for e in events if e["event"] == "evaluation" and e["split"] == "validation"]
     return {
         "run": str(folder.path),
         "metrics": headline["metrics"],
         "intervals": headline["intervals"],
         **_costs(tuned, folder, events),
         "split": split,
-        # With a single look at the validation rows nothing was chosen on them.
-        "selected_on": "validation" if len({e["step"] for e in looked}) > 1 else None,
+        "selected_on": _selected_on(events),
         "rows": {name: len(rows) for name, rows in given.dataset.splits.items()},
         "extra_rows": len(given.extra),
         "evaluation": evaluation,
@@ -90,6 +89,7 @@ def run_result(
             name: token_lengths(found) for name, found in given.encodings.items() if found.rows
         },
         "train_tokens": total_tokens(given.encodings["train"].rows),
+        "audit": audit(given.dataset).to_json(),
         "warnings": warnings(given),
         "steps": state.step,
         "best_step": state.best_step,
@@ -128,6 +128,12 @@ def warnings(given: RunInput) -> list[str]:
             "data.validation or data.test"
         )
     return found
+
+
+def _selected_on(events: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the split that chose the checkpoint: none where it was looked at but once."""
+    looks = [e for e in events if e["event"] == "evaluation" and e["split"] == "validation"]
+    return "validation" if len({look["step"] for look in looks}) > 1 else None
 
 
 def _event(

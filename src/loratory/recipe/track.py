@@ -9,6 +9,10 @@ from loratory.recipe.section import Section
 TrackerKind = Literal["wandb", "tensorboard", "mlflow"]
 
 
+LONGEST_GROUP = 128
+"""Characters of a group's name that W&B takes."""
+
+
 class TrackSection(Section):
     """Mirrors of the run's log, kept on this machine; nothing is sent anywhere."""
 
@@ -17,6 +21,9 @@ class TrackSection(Section):
 
     project: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "loratory"
     """W&B's project and MLflow's experiment."""
+
+    group: Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_GROUP)] | None = None
+    """W&B's group and a tag in MLflow; absent: a trial has the name of its sweep or search."""
 
     folder: Annotated[StrictStr, Field(min_length=1)] | None = None
     """Folder of the trackers' files; absent: `track` beside the run folder."""

@@ -14,7 +14,7 @@ from loratory.report.compare_charts import (
 )
 from loratory.report.compare_curves import SMOOTHINGS, evaluation_curves, training_curves
 from loratory.report.compare_tables import (
-    class_table,
+    audit_tables,
     entry_table,
     pair_table,
     rows_table,
@@ -73,7 +73,7 @@ def comparison_page(found: Comparison, path: Path) -> str:
         evaluations=evaluations,
         fronts=fronts,
         effects=effects,
-        data=[table for table in (rows_table(found), class_table(found)) if table],
+        data=[rows_table(found), *audit_tables(found)],
         warnings=_warnings(found),
     )
 

@@ -1,12 +1,12 @@
 """The tables of a comparison: entries and their costs, settings that differ, pairs, the data."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loratory.recipe.sweep import shown
 from loratory.report.compare_curves import COLORED
 from loratory.report.comparison import Comparison, Entry
+from loratory.report.data_tables import audit_table
 from loratory.report.formats import (
     NOTHING,
     count,
@@ -16,9 +16,9 @@ from loratory.report.formats import (
     metric_interval,
     metric_name,
     metric_value,
-    percent,
     size,
 )
+from loratory.report.record import DataAudit
 from loratory.report.tables import Cell, Table
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
@@ -30,7 +30,6 @@ _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "trainable_parameters": ("trainable parameters", count),
     "adapter_bytes": ("adapter", size),
 }
-_MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -120,27 +119,18 @@ def rows_table(found: Comparison) -> Table:
     return Table("Rows of each split", ("", *splits), tuple(rows))
 
 
-def class_table(found: Comparison) -> Table | None:
-    """Return how many rows of the evaluation splits each class has; None where there is none."""
-    record = found.entries[0].records[0]
-    splits = {
-        split: Counter(line.target for line in lines)
-        for split, lines in record.predictions.items()
-        if split in ("train", "validation", "test", found.split)
-    }
-    if record.reads != "labelled" or len(record.labels) > _MOST_CLASSES:
-        return None
-    rows = tuple(
-        (
-            Cell(label),
-            *(
-                Cell(count(times[label]), percent(times[label] / times.total()))
-                for times in splits.values()
-            ),
-        )
-        for label in record.labels
-    )
-    return Table("Classes", ("", *splits), rows)
+def audit_tables(found: Comparison) -> list[Table]:
+    """Return what an audit finds in the rows, for each different set of rows among the runs."""
+    audits: dict[str, DataAudit] = {}
+    whose: dict[str, list[str]] = {}
+    for entry in found.entries:
+        for record in entry.records:
+            if audit := record.result.audit:
+                key = audit.model_dump_json()
+                audits[key] = audit
+                whose.setdefault(key, []).append(entry.label)
+    names = {key: ", ".join(dict.fromkeys(labels)) for key, labels in whose.items()}
+    return [audit_table(audits[key], names[key] if len(audits) > 1 else "") for key in audits]
 
 
 def _details(entries: Sequence[Entry]) -> list[str]:

@@ -7,6 +7,7 @@ from shlex import quote
 from loratory.report.account import Account, ClassAccount, TextAccount
 from loratory.report.canvas import Plot
 from loratory.report.commands import commands
+from loratory.report.data_tables import audit_table, data_table
 from loratory.report.facts import facts, title
 from loratory.report.formats import moment
 from loratory.report.headline import headline
@@ -15,7 +16,7 @@ from loratory.report.plots import ANSWERS, TRAINING
 from loratory.report.record import RunRecord
 from loratory.report.rendered import rendered
 from loratory.report.samples import probe_sheets, sheets
-from loratory.report.tables import costs, data_table, score_table, text_tables
+from loratory.report.tables import Table, costs, score_table, text_tables
 from loratory.report.training_map import map_note, suspicious_table
 
 
@@ -55,11 +56,17 @@ def render_page(record: RunRecord, account: Account | None, plots: Mapping[str, 
         split=record.split,
         sheets=[*sheets(account, record.split or ""), *probe_sheets(record)],
         text_tables=text_tables(account.lines) if isinstance(account, TextAccount) else [],
-        data=data_table(record),
+        data=_data(record),
         commands=_commands(record),
         recipe=record.recipe_text,
         environment=json.dumps(record.environment, indent=2, ensure_ascii=False),
     )
+
+
+def _data(record: RunRecord) -> list[Table]:
+    audit = record.result.audit
+    tables = [data_table(record), *([audit_table(audit)] if audit else [])]
+    return [table for table in tables if table.rows]
 
 
 def _started(record: RunRecord) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator
 
+from loratory.data.audit import SplitAudit
 from loratory.metrics.examples import Example
 from loratory.metrics.predictions import Prediction
 from loratory.recipe.schema import TASKS, Reads, TaskSection
@@ -65,6 +66,16 @@ class TokenLengths(BaseModel, frozen=True):
     max: float
 
 
+class DataAudit(BaseModel, frozen=True):
+    """What the rows look like, split by split: `loratory.data.audit`, in numbers alone."""
+
+    splits: dict[str, SplitAudit]
+    shared: dict[str, int]
+    """By the names of two splits, with a comma between them."""
+
+    conflicts: int
+
+
 class RunResult(BaseModel, frozen=True):
     """What the page needs of `result.json`; None and empty where it is not recorded."""
 
@@ -89,6 +100,7 @@ class RunResult(BaseModel, frozen=True):
     truncated: dict[str, int] = {}
     token_lengths: dict[str, TokenLengths] = {}
     train_tokens: int | None = None
+    audit: DataAudit | None = None
     warnings: list[str] = []
     best_step: int | None = None
     steps: int | None = None

@@ -1,6 +1,6 @@
-"""The page's tables: scores beside baselines, costs, data, and hard texts."""
+"""The page's tables: scores beside baselines, costs, and hard texts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp
 
@@ -20,12 +20,11 @@ from loratory.report.formats import (
     percent,
     size,
 )
-from loratory.report.record import ASIDE, RunRecord, Scores, TokenLengths
+from loratory.report.record import RunRecord, Scores
 
 _TEXTS = 8  # of a table
 _LONGEST_TEXT = 160  # characters
 _HIGHEST = 700.0  # nats per token; beyond, the perplexity is no number any more
-_ASIDE = "kept aside of the training rows, to choose it"
 
 
 @dataclass(frozen=True)
@@ -124,30 +123,10 @@ def costs(record: RunRecord) -> dict[str, Cell]:
     }
 
 
-def data_table(record: RunRecord) -> Table:
-    """Return how many rows each split has, what was cut, and how long their tokens are."""
-    result = record.result
-    started = next(iter(record.events_of("start")), {})
-    amounts = result.rows or started.get("rows") or {}
-    in_pieces = record.reads != "labelled" and any(
-        result.windows.get(split) not in (None, rows) for split, rows in amounts.items()
-    )
-    columns: list[tuple[str, Callable[[str], Cell]]] = [
-        ("", lambda split: Cell(split, _ASIDE if split == ASIDE else "")),
-        ("rows", lambda split: Cell(count(amounts[split]), _extra(record, split))),
-    ]
-    if in_pieces:
-        columns.append(("pieces", lambda split: _amount(result.windows, split)))
-    columns.append(("truncated rows", lambda split: _amount(result.truncated, split)))
-    if result.cut:
-        columns.append(("cut answers", lambda split: _amount(result.cut, split)))
-    unit = "piece" if in_pieces else "row"
-    columns.append((f"median tokens of a {unit}", lambda split: _length(record, split)))
-    return Table(
-        caption="",
-        columns=tuple(name for name, _ in columns),
-        rows=tuple(tuple(cell(split) for _, cell in columns) for split in amounts),
-    )
+def extra_texts(record: RunRecord, split: str) -> str:
+    """Say of how many texts without labels the training rows' numbers are, too."""
+    amount = record.result.extra_rows if split == "train" else 0
+    return f"and {count(amount)} extra {'text' if amount == 1 else 'texts'}" if amount else ""
 
 
 def text_tables(lines: Sequence[Prediction]) -> list[Table]:
@@ -189,20 +168,6 @@ def _score(system: Scores, metric: str) -> Cell:
     )
 
 
-def _amount(amounts: Mapping[str, int], split: str) -> Cell:
-    return Cell(count(amounts[split]) if split in amounts else NOTHING)
-
-
-def _length(record: RunRecord, split: str) -> Cell:
-    lengths = record.result.token_lengths.get(split)
-    return Cell(count(lengths.median), _spread(lengths)) if lengths else Cell(NOTHING)
-
-
-def _spread(lengths: TokenLengths) -> str:
-    most = percent(0.95, decimals=0)
-    return f"{count(lengths.min)} to {count(lengths.max)}, {most} up to {count(lengths.p95)}"
-
-
 def _trainable(record: RunRecord) -> tuple[int | None, str]:
     """Return how many parameters train, and which share of all that is in words."""
     started = next(iter(record.events_of("start")), {})
@@ -225,14 +190,8 @@ def _evaluating(record: RunRecord) -> float | None:
 
 def _tokens(record: RunRecord) -> str:
     tokens = record.result.train_tokens
-    also = f" {extra}" if (extra := _extra(record, "train")) else ""
+    also = f" {extra}" if (extra := extra_texts(record, "train")) else ""
     return f"{count(tokens)} tokens in the training rows{also}" if tokens else ""
-
-
-def _extra(record: RunRecord, split: str) -> str:
-    """Say of how many texts without labels the training rows' numbers are, too."""
-    amount = record.result.extra_rows if split == "train" else 0
-    return f"and {count(amount)} extra {'text' if amount == 1 else 'texts'}" if amount else ""
 
 
 def _end(record: RunRecord) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from loratory.runs.lock import awaited
 from loratory.track.points import Point, RunCard
 
-_TAG = "loratory.run"
+_TAG, _GROUP = "loratory.run", "loratory.group"
 _MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # of one call
 _LONGEST = 6000  # characters of a parameter
 _QUIET = {
@@ -36,8 +36,9 @@ class MlflowRun:
         for run in earlier:
             self._client.delete_run(run.info.run_id)
         digests = {f"digest.{name}": value for name, value in card.digests.items()}
+        group = {} if card.group is None else {_GROUP: card.group}
         created = self._client.create_run(
-            experiment, run_name=card.name, tags={_TAG: card.id, **digests}
+            experiment, run_name=card.name, tags={_TAG: card.id, **group, **digests}
         )
         self._run = created.info.run_id
         self._last = Point(0, 0.0, {})

@@ -48,6 +48,9 @@ class RunCard:
     """The same for every attempt of the run, and for no other run."""
 
     project: str
+    group: str | None
+    """What runs that belong together share."""
+
     folder: Path
     """Of the trackers' files."""
 
@@ -94,6 +97,7 @@ def run_card(folder: RunFolder, section: TrackSection) -> RunCard:
         name=path.name,
         id=hashlib.sha256(begun.encode()).hexdigest()[:_ID_LENGTH],
         project=section.project,
+        group=section.group,
         folder=tracker_folder(folder, section),
         config=load_recipe(folder.recipe).model_dump(mode="json", exclude={"track"}),
         digests={name: digest for name, digest in digests.items() if digest is not None},

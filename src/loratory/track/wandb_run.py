@@ -21,6 +21,7 @@ class WandbRun:
         self._run = wandb.init(
             project=card.project,
             name=card.name,
+            group=card.group,
             id=card.id,
             dir=str(card.folder),
             config={**card.config, "digests": card.digests},
