@@ -3,7 +3,7 @@
 The command line prints them without a traceback and exits with the class's `exit_code`.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 
 class LoratoryError(Exception):
@@ -93,3 +93,13 @@ class RunInterruptedError(LoratoryError):
 def _shown(value: object, *, most: int = 80) -> str:
     text = value if isinstance(value, str) and value.startswith("a ") else repr(value)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+_Kind = TypeVar("_Kind", bound=LoratoryError)
+
+
+def reworded(error: LoratoryError, kind: type[_Kind], **parts: str) -> _Kind:
+    """Return an error of `kind` that says what `error` says, but for the parts given anew."""
+    names = ("code", "problem", "fix", "at", "got", "expected")
+    said: dict[str, Any] = {name: getattr(error, name) for name in names}
+    return kind(**(said | parts))

@@ -11,7 +11,7 @@ from itertools import product
 from math import prod
 from typing import Any, assert_never
 
-from loratory.errors import ConfigError
+from loratory.errors import ConfigError, reworded
 from loratory.experiments.draws import Space, drawn_point
 from loratory.recipe.load import varied
 from loratory.recipe.overrides import apply_overrides
@@ -240,14 +240,8 @@ def _check_points(plan: Plan, points: Iterator[Point]) -> None:
         try:
             plan.run(point, plan.seeds[0])
         except ConfigError as error:
-            raise ConfigError(
-                error.code,
-                error.problem,
-                at=f"sweep, point {in_words(point)}: {error.at}",
-                got=error.got,
-                expected=error.expected,
-                fix=error.fix,
-            ) from None
+            at = f"sweep, point {in_words(point)}: {error.at}"
+            raise reworded(error, ConfigError, at=at) from None
     if plan.points is not None and not isinstance(plan.sweep, RandomSweep):
         _refuse_repeats(plan.points, "points")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from loratory.data.load import load_file
 from loratory.data.rows import AnyRow
-from loratory.errors import ConfigError, DataError, ResourceError, RunError
+from loratory.errors import ConfigError, DataError, ResourceError, RunError, reworded
 from loratory.export.certificate import TOLERANCE, Checked, compared, compared_rows
 from loratory.export.parity import float32_bytes, sizes
 from loratory.export.reading import how_to_read, save_reading
@@ -184,12 +184,10 @@ def _rows(tuned: Tuned, file: Path | None, splits: Sequence[str]) -> tuple[str, 
     try:
         _, dataset = given_rows(recipe)
     except (DataError, ResourceError) as error:
-        raise type(error)(
-            error.code,
-            f"the run's rows cannot be had: {error.problem}",
-            at=error.at,
-            got=error.got,
-            expected=error.expected,
+        raise reworded(
+            error,
+            type(error),
+            problem=f"the run's rows cannot be had: {error.problem}",
             fix=f"{error.fix}; or give rows like them with --file",
         ) from None
     split = next(name for name in splits if name in dataset.splits)

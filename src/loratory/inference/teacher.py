@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from loratory.data.rows import Row
-from loratory.errors import ConfigError, DataError
+from loratory.errors import ConfigError, DataError, reworded
 from loratory.inference.opened import export_kind
 from loratory.inference.reading import readable, reading_task, task_of_run
 from loratory.inference.tuned import Tuned, load_run, trained_adapter, untrained
@@ -65,12 +65,12 @@ class Teacher:
         try:
             encoding = task.encode([*rows, *read])
         except DataError as error:
-            raise ConfigError(
-                "CFG-TEACHER",
-                f"the teacher cannot read {error.at}: {error.problem}",
+            raise reworded(
+                error,
+                ConfigError,
+                code="CFG-TEACHER",
+                problem=f"the teacher cannot read {error.at}: {error.problem}",
                 at="distillation.teacher",
-                got=error.got,
-                expected=error.expected,
                 fix="shorten the text, or let the teacher cut it: name one that was tuned with "
                 "task.too_long=truncate, or set that here where the teacher is a base",
             ) from None

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from loratory.data.extra import altered_rows, extra_rows
 from loratory.data.rows import Row
-from loratory.errors import LoratoryError, RunError
+from loratory.errors import LoratoryError, RunError, reworded
 from loratory.inference.kept_file import kept_file
 from loratory.inference.reading import readable
 from loratory.inference.result import RunInput
@@ -135,12 +135,12 @@ def _teacher(
     except LoratoryError as error:
         if folder is None:
             raise
-        raise RunError(
-            "RUN-TEACHER",
-            f"the run does not hold all that its teacher said, and cannot ask it: {error.problem}",
-            at=error.at,
-            got=error.got,
-            expected=error.expected,
+        problem = "the run does not hold all that its teacher said, and cannot ask it"
+        raise reworded(
+            error,
+            RunError,
+            code="RUN-TEACHER",
+            problem=f"{problem}: {error.problem}",
             fix=f"put the teacher back as it was at {name}, or start a new run",
         ) from None
 
