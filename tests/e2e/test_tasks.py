@@ -169,6 +169,8 @@ def test_a_result_says_what_was_measured_and_on_what(run_of, name):
     assert all(result["windows"][split] >= result["rows"][split] for split in splits)
     assert result["evaluation"].keys() == {"validation", "test"}
     assert result["settled"].keys() == SETTLED.get(name, set())
+    written = result["evaluation"].keys() if name == "written_qa" else set()
+    assert result["cut"].keys() == written
     names = [baseline["name"] for baseline in result["baselines"]["test"]]
     assert ("untuned base" in names) == TASKS[name].get("training.score_untuned", False)
     assert (run.path / "report.html").stat().st_size > 10_000

@@ -187,5 +187,6 @@ def test_a_result_has_the_audit_of_its_rows(film_recipe, films, tmp_path):
     assert {split: numbers["rows"] for split, numbers in audit["splits"].items()} == found["rows"]
     assert audit["shared"] == {"train, validation": 1, "train, test": 0, "validation, test": 0}
     assert audit["leaks"] == {"validation": 1, "test": 0}
+    assert found["cut"] == {}, "a classifier writes no answers"
     # One row has another label, and two stand behind the text that now has both.
     assert audit["conflicts"] == 3

@@ -15,7 +15,7 @@ from loratory.inference.teacher import Reading, Teacher
 from loratory.inference.tuned import Tuned
 from loratory.metrics.baselines import Baseline
 from loratory.metrics.evaluate import ClassificationScores
-from loratory.metrics.predictions import read_predictions
+from loratory.metrics.predictions import Prediction, read_predictions
 from loratory.metrics.written_answers import WrittenScores
 from loratory.recipe.schema import LabelWordsTask, base_name
 from loratory.runs.folder import RunFolder
@@ -99,7 +99,7 @@ def run_result(
         "score_rule": task.score if isinstance(task, LabelWordsTask) else None,
         "main_metric": tuned.recipe.training.select or tuned.task.main_metric,
         "settled": read_json(folder.settled) if folder.settled.is_file() else {},
-        "cut": {name: found["cut"] for name, found in evaluation.items()},
+        "cut": {name: found["cut"] for name, found in evaluation.items() if "cut" in found},
         "signature": next((found["signature"] for found in evaluation.values()), None),
         "windows": {name: _pieces(found) for name, found in given.encodings.items()},
         "base": base_name(tuned.recipe.base),
@@ -159,10 +159,16 @@ def _evaluation(
         "loss": event.get("eval/loss"),
         "seconds": event.get("seconds"),
         "tokens": event.get("tokens"),
-        "cut": sum(line.scores.get(CUT, 0.0) > 0 for line in lines),
         "signature": scores.signature if isinstance(scores, WrittenScores) else None,
         "calibration": _calibration(scores),
+        **_cut(lines),
     }
+
+
+def _cut(lines: Sequence[Prediction]) -> dict[str, int]:
+    """Return how many answers the length limit cut; nothing where none is written."""
+    found = [line.scores[CUT] for line in lines if CUT in line.scores]
+    return {"cut": sum(cut > 0 for cut in found)} if found else {}
 
 
 def _calibration(scores: Scores) -> dict[str, float] | None:
