@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import loratory
 from benchmarks.keep import KEPT, without_paths
-from loratory.errors import ConfigError
+from loratory.errors import ConfigError, LoratoryError, NumericsError
 from loratory.export.export import ExportTo
 from loratory.export.merge import ROWS
 from loratory.runs.json_files import read_json, write_json
@@ -42,8 +42,8 @@ def certified(run: Path, rows: int) -> dict[str, Any]:
             out, before = Path(place) / "out", time.perf_counter()
             try:
                 loratory.export(run, kind, out, rows=rows)
-            except ConfigError as error:
-                found[kind] = {"refused": error.problem}
+            except (ConfigError, NumericsError) as error:
+                found[kind] = {"refused": _said(error)}
                 continue
             seconds = time.perf_counter() - before
             size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
@@ -54,14 +54,27 @@ def certified(run: Path, rows: int) -> dict[str, Any]:
     return found
 
 
+def _said(error: LoratoryError) -> str:
+    """Return why there is no export, with what was found where that is known."""
+    got = "" if error.got is None else f", got {error.got}"
+    return f"{error.problem}{got}" + (f", expected {error.expected}" if error.expected else "")
+
+
 def section(folder: Path = FOLDER) -> str:
     """Return the page's section about the exports that are kept in `folder`, "" of none."""
-    rows = [row for path in sorted(folder.glob("*.json")) for row in _rows(read_json(path))]
+    kept = [read_json(path) for path in sorted(folder.glob("*.json"))]
+    rows = [row for found in kept for row in _rows(found)]
     if not rows:
         return ""
     lines = [_HEADINGS, ["---"] * len(_HEADINGS), *rows]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"## Exports\n\n{_ABOUT}\n{table}\n"
+    refused = "\n".join(
+        f"- {found['name']} to {kind}: {export['refused']}."
+        for found in kept
+        for kind, export in found["exports"].items()
+        if "refused" in export
+    )
+    return f"## Exports\n\n{_ABOUT}\n{table}\n" + (f"\nRefused:\n\n{refused}\n" if refused else "")
 
 
 def _rows(found: dict[str, Any]) -> Iterator[list[str]]:
