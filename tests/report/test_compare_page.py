@@ -35,7 +35,8 @@ def page(tmp_path_factory):
     make_run = maker(folder)
     good = [make_run(f"good-seed{seed}", 0.9, seed=seed) for seed in range(2)]
     bad = make_run("bad", 0.6, r=4, learning_rate=0.0001)
-    (bad / "report.html").write_text("")
+    for run in (*good, bad):
+        (run / "report.html").write_text("")
     (folder / "pages").mkdir()
     path = folder / "pages" / "compare.html"
     write_comparison(compare([*good, bad]), path)
@@ -43,7 +44,7 @@ def page(tmp_path_factory):
 
 
 def test_it_loads_nothing_and_says_so_to_the_browser(page):
-    assert not re.findall(r"(?:src|href)=\"(?!data:|\.\./bad/report)", page)
+    assert not re.findall(r"(?:src|href)=\"(?!data:|\.\./(?:bad|good-seed[01])/report)", page)
     assert "url(" not in page
     (policy,) = [m for m in Page(page).all("meta") if "http-equiv" in m]
     assert "default-src 'none'" in policy["content"]
@@ -64,7 +65,13 @@ def test_it_has_every_part(page):
 
 
 def test_the_runs_own_reports_are_linked_from_where_the_page_is(page):
-    assert [link["href"] for link in Page(page).all("a")] == ["../bad/report.html"]
+    assert [link["href"] for link in Page(page).all("a")] == [
+        "../good-seed0/report.html",
+        "../good-seed1/report.html",
+        "../bad/report.html",
+    ]
+    assert "seeds\N{NO-BREAK SPACE}0, 1" in Page(page).text
+    assert "seed\N{NO-BREAK SPACE}0" in Page(page).text
 
 
 def test_a_link_leads_to_a_folder_of_any_name(make_run, tmp_path):

@@ -99,12 +99,13 @@ def _summary(found: Comparison) -> str:
     return f"{said}; not to be told from it: {', '.join(alike)}."
 
 
-def _links(found: Comparison, path: Path) -> dict[str, str]:
-    """Return the way from the page to the report of each entry's first run, where there is one."""
+def _links(found: Comparison, path: Path) -> dict[Path, str]:
+    """Return the way from the page to the report of each run, where there is one."""
     return {
-        entry.run: quote(Path(relpath(entry.runs[0] / "report.html", path.parent)).as_posix())
+        run: quote(Path(relpath(run / "report.html", path.parent)).as_posix())
         for entry in found.entries
-        if (entry.runs[0] / "report.html").is_file()
+        for run in entry.runs
+        if (run / "report.html").is_file()
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from loratory.recipe.sweep import shown
 from loratory.report.compare_curves import COLORED
@@ -33,6 +34,14 @@ _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
 
 
 @dataclass(frozen=True)
+class Seed:
+    """A run among those of an entry."""
+
+    number: int
+    link: str = ""
+
+
+@dataclass(frozen=True)
 class Sortable:
     """A cell that a column is sorted by, and what it links to."""
 
@@ -40,17 +49,18 @@ class Sortable:
     detail: str = ""
     order: float | str = ""
     link: str = ""
+    seeds: tuple[Seed, ...] = ()
 
 
 def entry_table(
-    found: Comparison, links: Mapping[str, str]
+    found: Comparison, links: Mapping[Path, str]
 ) -> tuple[tuple[str, ...], list[tuple[Sortable, ...]]]:
-    """Return the columns and rows of all entries, best first; `links` lead to their reports."""
+    """Return the columns and rows of all entries, best first; `links` lead to the runs' reports."""
     costs = [cost for cost in _COSTS if any(cost in entry.costs for entry in found.entries)]
     columns = ("run", metric_name(found.metric), "like", *(_COSTS[cost][0] for cost in costs))
     rows = [
         (
-            Sortable(entry.label, detail, entry.label, links.get(entry.run, "")),
+            _named(entry, detail, links),
             Sortable(
                 metric_value(found.metric, entry.value),
                 metric_interval(found.metric, entry.interval),
@@ -134,16 +144,20 @@ def audit_tables(found: Comparison) -> list[Table]:
 
 
 def _details(entries: Sequence[Entry]) -> list[str]:
-    """Return what is said below each name; where pictures name points by number, that too."""
+    """Return what is said below each label; where pictures name points by number, that too."""
+    names = ["" if entry.name == entry.label else entry.name for entry in entries]
     if len(entries) <= COLORED:
-        return [_detail(entry) for entry in entries]
-    return [f"no. {number}, {_detail(entry)}" for number, entry in enumerate(entries, start=1)]
+        return names
+    return [", ".join(filter(None, (f"no. {n}", name))) for n, name in enumerate(names, start=1)]
 
 
-def _detail(entry: Entry) -> str:
-    seeds = ", ".join(map(str, entry.seeds))
-    what = f"seeds {seeds}" if len(entry.seeds) > 1 else f"seed\N{NO-BREAK SPACE}{seeds}"
-    return what if entry.name == entry.label else f"{entry.name}, {what}"
+def _named(entry: Entry, detail: str, links: Mapping[Path, str]) -> Sortable:
+    """Return the cell that names an entry: of one run it leads to its report, else its seeds do."""
+    found = [links.get(run, "") for run in entry.runs]
+    if len(found) == 1:
+        return Sortable(entry.label, detail, entry.label, found[0], (Seed(entry.seeds[0]),))
+    seeds = tuple(Seed(number, link) for number, link in zip(entry.seeds, found, strict=True))
+    return Sortable(entry.label, detail, entry.label, seeds=seeds)
 
 
 def _cost(found: Comparison, entry: Entry, cost: str) -> Sortable:
