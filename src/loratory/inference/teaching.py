@@ -7,8 +7,6 @@ reads it back, and needs its teacher no more. The user's cache has it too, for o
 same rows.
 """
 
-import hashlib
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -22,17 +20,16 @@ from torch import Tensor
 from loratory.data.extra import altered_rows, extra_rows
 from loratory.data.rows import Row
 from loratory.errors import LoratoryError, RunError, reworded
-from loratory.inference.kept_file import kept_file
 from loratory.inference.reading import readable
 from loratory.inference.result import RunInput
 from loratory.inference.teacher import Reading, Teacher, known_teacher, open_teacher
+from loratory.inference.teacher_answers import answers_digest, ask
 from loratory.inference.tuned import Tuned
 from loratory.recipe.schema import Recipe
 from loratory.runs.folder import RunFolder
 from loratory.runs.published import Published, publish_folder, recover_published
 from loratory.tasks.distilled import NO_LABEL, Distilled, with_teacher
 from loratory.tasks.task import Objective, Teachable
-from loratory.train.compute import Compute
 from loratory.train.fit import Tell
 
 _FILE, _TENSOR = "log_probabilities.safetensors", "log_probabilities"
@@ -82,12 +79,12 @@ def with_teaching(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) 
     if given.teacher is None:
         return given
     before = time.perf_counter()
-    digest = _digest(given.teacher, given)
+    digest = answers_digest(given.teacher, given.learned_rows)
     kept = _kept(folder.teacher)
     # What was kept of other rows is asked again.
     is_kept = kept is not None and kept.info["digest"] == digest
     if not is_kept:
-        said = _asked(given.teacher, given, digest, tuned.compute)
+        said = ask(given.teacher, given.learned_rows, tuned.compute)
         _keep(folder.teacher, digest, given, said)
     said = load_file(folder.teacher / _FILE)[_TENSOR]
     own = [row.label for row in given.dataset.rows("train")]
@@ -143,22 +140,6 @@ def _teacher(
             problem=f"{problem}: {error.problem}",
             fix=f"put the teacher back as it was at {name}, or start a new run",
         ) from None
-
-
-def _digest(teacher: Teacher, given: RunInput) -> str:
-    rows = [[row.text, row.label] for row in given.learned_rows]
-    made_of = [teacher.digest, teacher.labels, rows]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
-
-
-def _asked(teacher: Teacher, given: RunInput, digest: str, compute: Compute) -> Tensor:
-    """Ask the teacher, or find what it said in a run of the same rows; `[rows, classes]`."""
-
-    def fill(said: Tensor) -> None:
-        said.copy_(teacher.log_probabilities(given.learned_rows, compute))
-
-    shape = len(given.learned_rows), len(teacher.labels)
-    return kept_file(digest, shape, torch.float32, fill).clone()
 
 
 def _kept(target: Path) -> Published | None:
