@@ -227,13 +227,12 @@ def test_what_was_read_here_is_freed_before_workers_read_their_own(pair, tmp_pat
     assert not held
 
 
-def test_runs_of_a_sweep_are_a_group_by_its_name_or_their_own(pair, tmp_path):
-    for given, group in ((None, "ranks"), ("mine", "mine")):
-        recipe = varied(pair, {"track.group": given}).model_copy(update={"sweep": pair.sweep})
-        done = sweep(recipe, out=tmp_path / group / "ranks", effort=Effort(trials=1))
-        run = done.path / done.result["trials"][0]["run"]
-        assert load_recipe(run / "recipe.yaml").track.group == group
+def test_runs_of_a_sweep_are_a_group_that_has_its_name(pair, tmp_path):
+    done = sweep(pair, out=tmp_path / "ranks", effort=Effort(trials=1))
+    run = done.path / done.result["trials"][0]["run"]
+    assert load_recipe(run / "recipe.yaml").track.group == "ranks"
 
 
-def test_a_groups_name_is_no_longer_than_trackers_take(pair):
+def test_a_group_keeps_its_own_name_and_is_no_longer_than_trackers_take(pair):
+    assert grouped(varied(pair, {"track.group": "mine"}), "ranks").track.group == "mine"
     assert grouped(pair, "n" * 200).track.group == "n" * 128
