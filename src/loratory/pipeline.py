@@ -213,7 +213,7 @@ def _run(
             tell("warning", message=note)
         frozen.keep(tell)
         given = with_references(tuned, given, folder, tell)
-        given = with_teaching(tuned, given, folder, tell)
+        given = with_teaching(tuned, given, folder, tell, stop_asked)
         plan = run_plan(tuned, given)
         looks = Looks(tuned, given, folder, tell)
         looks.before_training()

@@ -104,3 +104,16 @@ def test_the_bar_is_gone_afterwards(screen):
         show._bar.refresh()
         assert "scoring" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")
+
+
+def test_the_bar_shows_how_much_a_teacher_has_answered_and_then_the_steps(screen):
+    with RunProgress() as show:
+        show("start", START)
+        show("asking", {"rows": 4096, "of": 9000})
+        show._bar.refresh()
+        show("asking", {"rows": 9000, "of": 9000})
+        show._bar.refresh()
+    bars = [" ".join(bar.split()) for bar in screen.getvalue().split("\r")]
+    (asking,) = {bar for bar in bars if "asking the teacher" in bar}
+    assert "4096/9000" in asking
+    assert "0/8" in next(bar for bar in reversed(bars) if "training" in bar)

@@ -46,9 +46,13 @@ def rows_of(words):
     return [Row(f"train/{number}", word, 0, "here") for number, word in enumerate(words)]
 
 
+def answers(teacher, rows):
+    return torch.cat([*ask(teacher, rows, CPU)])
+
+
 def test_answers_in_blocks_are_those_to_all_rows_at_once(teacher):
     rows = rows_of(WORDS)
-    torch.testing.assert_close(ask(teacher, rows, CPU), teacher.log_probabilities(rows, CPU))
+    torch.testing.assert_close(answers(teacher, rows), teacher.log_probabilities(rows, CPU))
 
 
 def test_a_teacher_is_loaded_once_for_all_blocks_and_not_for_known_ones(teacher):
@@ -59,25 +63,25 @@ def test_a_teacher_is_loaded_once_for_all_blocks_and_not_for_known_ones(teacher)
         return teacher.load(compute)
 
     watched = replace(teacher, load=load)
-    said = ask(watched, rows_of(WORDS), CPU)
+    said = answers(watched, rows_of(WORDS))
     assert len(loads) == 1
-    assert torch.equal(ask(watched, rows_of(WORDS), CPU), said)
+    assert torch.equal(answers(watched, rows_of(WORDS)), said)
     assert len(loads) == 1
 
 
 def test_what_was_answered_before_a_kill_is_not_asked_again(teacher, heard):
     with pytest.raises(KeyboardInterrupt):
-        ask(teacher, rows_of([*WORDS[:4], "stop here"]), CPU)
+        answers(teacher, rows_of([*WORDS[:4], "stop here"]))
     assert heard == [WORDS[:4], ["stop here"]]
     heard.clear()
-    ask(teacher, rows_of(WORDS), CPU)
+    answers(teacher, rows_of(WORDS))
     assert heard == [WORDS[4:8], WORDS[8:]]
 
 
 def test_further_texts_are_asked_alone(teacher, heard):
-    first = ask(teacher, rows_of(WORDS[:8]), CPU)
+    first = answers(teacher, rows_of(WORDS[:8]))
     heard.clear()
-    both = ask(teacher, rows_of(WORDS), CPU)
+    both = answers(teacher, rows_of(WORDS))
     assert heard == [WORDS[8:]]
     assert torch.equal(both[:8], first)
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from loratory import pipeline
 from loratory.errors import ConfigError, RunError, RunInterruptedError
+from loratory.inference import teacher_answers
 from loratory.inference.materials import Materials
 from loratory.inference.teacher import Reading, Teacher, open_teacher
 from loratory.inference.tuned import load_run
@@ -187,6 +188,21 @@ def test_a_run_goes_on_with_what_it_kept_and_ends_as_if_never_stopped(stopped, r
     pipeline.resume(stopped)
     assert events(stopped, "teacher")[-1]["read_back"]
     assert all(torch.equal(tensors(stopped)[name], tensor) for name, tensor in tensors(run).items())
+
+
+def test_a_stop_keeps_what_the_teacher_has_answered(student, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("LORATORY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(teacher_answers, "_BLOCK", 4)
+    with pytest.raises(RunInterruptedError) as caught:
+        pipeline.train(student, out=tmp_path / "s", stop=lambda: True)
+    (end,) = (line["of"] for line in events(run, "asking")[:1])
+    said = f"stopped as asked after the teacher's answers to 4 of {end} rows, which are kept"
+    assert (caught.value.problem, caught.value.at) == (said, str(tmp_path / "s"))
+    pipeline.resume(tmp_path / "s")
+    told = [line["rows"] for line in events(tmp_path / "s", "asking")]
+    assert told == [0, 4, *range(0, end, 4), end]
+    for name, tensor in tensors(run).items():
+        torch.testing.assert_close(tensors(tmp_path / "s")[name], tensor)
 
 
 def test_another_run_of_the_same_rows_need_not_ask(student, run, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("reading data and base", total=None, speed="")
+        self._steps: int | None = None
         self._recent: deque[tuple[int, float]] = deque(maxlen=_STEPS_FOR_SPEED)
 
     def __enter__(self) -> Self:
@@ -36,7 +37,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def __call__(self, event: str, values: dict[str, Any]) -> None:
+    def __call__(self, event: str, values: dict[str, Any]) -> None:  # noqa: C901 - one case an event
         """Show `event`."""
         match event:
             case "start" | "continue":
@@ -48,6 +49,8 @@ class RunProgress(AbstractContextManager["RunProgress"]):
                 self._rounds(values)
             case "warning":
                 console.print(f"warning: {values['message']}", style="yellow")
+            case "asking":
+                self._asks(rows=values["rows"], of=values["of"])
             case "step":
                 self._stepped(values)
             case "evaluation":
@@ -64,13 +67,20 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         )
         if "compute" in values:
             console.print(_computes(values["compute"]))
-        self._bar.update(self._task, description="training", total=values["steps"])
+        self._steps = values["steps"]
+        self._bar.update(self._task, description="training", total=self._steps)
 
     def _rounds(self, values: dict[str, Any]) -> None:
         from loratory.methods.rounded import RoundedParts
 
         for line in RoundedParts(**values).lines():
             console.print(line)
+
+    def _asks(self, *, rows: int, of: int) -> None:
+        if rows < of:
+            self._bar.update(self._task, description="asking the teacher", completed=rows, total=of)
+        else:
+            self._bar.reset(self._task, description="training", total=self._steps)
 
     def _stepped(self, values: dict[str, Any]) -> None:
         self._recent.append((values["tokens"], values["seconds"]))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -24,8 +24,8 @@ def answers_digest(teacher: Teacher, rows: Sequence[Row]) -> str:
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
-def ask(teacher: Teacher, rows: Sequence[Row], compute: Compute) -> Tensor:
-    """Return log p of each class for each row, `[rows, classes]`: asked now, or kept already.
+def ask(teacher: Teacher, rows: Sequence[Row], compute: Compute) -> Iterator[Tensor]:
+    """Yield log p of each class for the next rows, `[some, classes]`: asked now, or kept already.
 
     A kill loses one block, and texts that stand behind those of an earlier run are asked alone.
 
@@ -34,8 +34,8 @@ def ask(teacher: Teacher, rows: Sequence[Row], compute: Compute) -> Tensor:
         ResourceError, RunError: the cache cannot be written.
     """
     once = replace(teacher, load=cache(teacher.load))
-    blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
-    return torch.cat([_ask_block(once, block, compute) for block in blocks])
+    for start in range(0, len(rows), _BLOCK):
+        yield _ask_block(once, rows[start : start + _BLOCK], compute)
 
 
 def _ask_block(teacher: Teacher, rows: Sequence[Row], compute: Compute) -> Tensor:

@@ -9,7 +9,7 @@ same rows.
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from loratory.data.extra import altered_rows, extra_rows
 from loratory.data.rows import Row
-from loratory.errors import LoratoryError, RunError, reworded
+from loratory.errors import LoratoryError, RunError, RunInterruptedError, reworded
 from loratory.inference.reading import readable
 from loratory.inference.result import RunInput
 from loratory.inference.teacher import Reading, Teacher, known_teacher, open_teacher
@@ -70,11 +70,14 @@ def with_extra(tuned: Tuned, given: RunInput, folder: RunFolder | None = None) -
     )
 
 
-def with_teaching(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) -> RunInput:
+def with_teaching(
+    tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell, stop_asked: Callable[[], bool]
+) -> RunInput:
     """Return a run's input with what its teacher says of every row to learn from.
 
     Raises:
         RunError, ModelError: the teacher cannot be loaded.
+        RunInterruptedError: it was asked to stop before the teacher had answered.
     """
     if given.teacher is None:
         return given
@@ -84,7 +87,7 @@ def with_teaching(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) 
     # What was kept of other rows is asked again.
     is_kept = kept is not None and kept.info["digest"] == digest
     if not is_kept:
-        said = ask(given.teacher, given.learned_rows, tuned.compute)
+        said = _asked(tuned, given, folder, tell, stop_asked)
         _keep(folder.teacher, digest, given, said)
     said = load_file(folder.teacher / _FILE)[_TENSOR]
     own = [row.label for row in given.dataset.rows("train")]
@@ -103,6 +106,29 @@ def with_teaching(tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell) 
     rows = with_teacher(encoding.rows, labels, said.tolist())
     encodings = {**given.encodings, "train": replace(encoding, rows=tuple(rows))}
     return replace(given, encodings=encodings)
+
+
+def _asked(
+    tuned: Tuned, given: RunInput, folder: RunFolder, tell: Tell, stop_asked: Callable[[], bool]
+) -> Tensor:
+    """Return log p of each class for each row, `[rows, classes]`, and tell how far it has got."""
+    assert given.teacher is not None
+    said = list[Tensor]()
+    done, total = 0, len(given.learned_rows)
+    tell("asking", rows=done, of=total)
+    for answers in ask(given.teacher, given.learned_rows, tuned.compute):
+        said.append(answers)
+        done += len(answers)
+        tell("asking", rows=done, of=total)
+        if done < total and stop_asked():
+            raise RunInterruptedError(
+                "RUN-STOPPED",
+                f"stopped as asked after the teacher's answers to {done} of {total} rows, which "
+                "are kept",
+                at=str(folder.path),
+                fix=f"go on with `loratory train --resume {folder.path}`",
+            )
+    return torch.cat(said)
 
 
 def objective(tuned: Tuned) -> Objective:
