@@ -1,13 +1,7 @@
 """A recurrent network and its head over one text, its steps written out so that they can be traced.
 
 torch's own cells are one operation that exporters either do not know or unroll to a fixed length;
-here they are a scan over the text, with g the inputs' part and u the state's:
-
-    rnn    h = tanh(g + u)
-    gru    r, z = sigmoid(g_rz + u_rz),  n = tanh(g_n + r u_n),  h = n + z (h - n)
-    lstm   i, f, o = sigmoid(…),  c = f c + i tanh(g_g + u_g),  h = o tanh(c)
-
-https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html, …RNN.html, …LSTM.html
+here they are a scan over the text.
 """
 
 from typing import cast
@@ -17,9 +11,7 @@ from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
 from loratory.models.recurrent import Recurrent
-
-State = tuple[Tensor, ...]
-"""What goes from step to step, each `[1, state]`: h, and of an LSTM c after it."""
+from loratory.models.recurrent_states import State, first_state, next_state
 
 
 class Cell(nn.Module):
@@ -36,30 +28,14 @@ class Cell(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the state after each step, `[length, 1, state]`, of `[length, 1, width]`."""
-        start = inputs.new_zeros(1, self.kept.in_features)
-        state = (start, start.clone()) if self.kind == "lstm" else (start,)
 
         def step(before: State, given: Tensor) -> tuple[State, Tensor]:
-            after = self._step(before, given)
+            after = next_state(self.kind, before, given, self.kept(before[0]))
             return after, after[0].clone()
 
-        _, states = scan(step, state, self.given(inputs), reverse=self.backwards)
+        start = first_state(self.kind, inputs, 1, self.kept.in_features)
+        _, states = scan(step, start, self.given(inputs), reverse=self.backwards)
         return cast(Tensor, states)
-
-    def _step(self, before: State, given: Tensor) -> State:
-        kept = self.kept(before[0])
-        match self.kind:
-            case "gru":
-                reset, update, new = given.chunk(3, -1)
-                kept_reset, kept_update, kept_new = kept.chunk(3, -1)
-                fresh = torch.tanh(new + torch.sigmoid(reset + kept_reset) * kept_new)
-                return (fresh + torch.sigmoid(update + kept_update) * (before[0] - fresh),)
-            case "lstm":
-                enter, forget, new, leave = (given + kept).chunk(4, -1)
-                cell = torch.sigmoid(forget) * before[1] + torch.sigmoid(enter) * torch.tanh(new)
-                return torch.sigmoid(leave) * torch.tanh(cell), cell
-            case _:
-                return (torch.tanh(given + kept),)
 
 
 class RecurrentText(nn.Module):

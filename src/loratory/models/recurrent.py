@@ -3,9 +3,10 @@
     h_t = tanh(W x_t + b + U h_(t-1) + c)                               rnn, Elman 1990
     gru, lstm: torch's own (Cho et al. 2014, Hochreiter and Schmidhuber 1997)
 
-It is called as transformers' models are, with padded texts and a mask; the cells themselves run
-over packed texts, longest first, and never see padding. What it returns at each token of a text is
-the text's vector, so that a head finds it wherever it reads.
+It is called as transformers' models are, with padded texts and a mask. Where it trains, or on a
+GPU, torch's cells run over packed texts, longest first, and never see padding; a processor that
+only reads takes the steps of `recurrent_states`, which are fewer products. What it returns at each
+token of a text is the text's vector, so that a head finds it wherever it reads.
 """
 
 from types import SimpleNamespace
@@ -13,8 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+
+from loratory.models.recurrent_states import states_of
 
 _CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -73,26 +76,32 @@ class Recurrent(PreTrainedModel):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **_: Any) -> SimpleNamespace:
         """Return `last_hidden_state`, `[texts, length, hidden]`, of ids padded at the end."""
         lengths = attention_mask.sum(1)
-        ids = pack_padded_sequence(input_ids, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        packed = ids._replace(data=self.embedding_dropout(self.embedding(ids.data)))
-        states, last = self.rnn(packed)
-        vectors = self.output_dropout(self._pooled(states, last, lengths))
+        vectors = self.output_dropout(self._pooled(self._states(input_ids, lengths), lengths))
         return SimpleNamespace(
             last_hidden_state=vectors[:, None].expand(-1, input_ids.shape[1], -1)
         )
 
-    def _pooled(self, states: PackedSequence, last: Any, lengths: Tensor) -> Tensor:
+    def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the last layer's states, `[texts, length, hidden]`."""
+        only_reads = not (self.training or torch.is_grad_enabled())
+        if only_reads and ids.device.type == "cpu":
+            return states_of(self.config.cell, self.rnn, self.embedding, ids, lengths)
+        packed = pack_padded_sequence(ids, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        packed = packed._replace(data=self.embedding_dropout(self.embedding(packed.data)))
+        states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
+        return states
+
+    def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Return each text's vector, `[texts, hidden]`."""
-        if self.config.pooling == "last":
-            final = last[0] if isinstance(last, tuple) else last  # an LSTM's cells follow
-            ways = final[-2:] if self.config.bidirectional else final[-1:]
-            whole: Tensor = ways.transpose(0, 1).flatten(1)
-            return whole
-        padding = 0.0 if self.config.pooling == "mean" else -torch.inf
-        padded, _ = pad_packed_sequence(states, batch_first=True, padding_value=padding)
+        if self.config.pooling == "last":  # of what is read backwards, that at the first token
+            width = self.config.state_size
+            texts = torch.arange(len(states), device=states.device)
+            last, first = states[texts, lengths - 1, :width], states[:, 0, width:]
+            return torch.cat([last, first], -1)
+        padding = torch.arange(states.shape[1], device=states.device) >= lengths[:, None]
         if self.config.pooling == "mean":
-            return padded.sum(1) / lengths[:, None]
-        return padded.amax(1)
+            return states.masked_fill(padding[..., None], 0.0).sum(1) / lengths[:, None]
+        return states.masked_fill(padding[..., None], -torch.inf).amax(1)
 
 
 # So that a folder of such a network is read as any other base's.
