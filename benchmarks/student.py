@@ -52,10 +52,11 @@ the mean of the seeds' differences with its interval (Student's t over pairs). W
 
 The best student's settings were chosen by one run each on 1,051 training rows held out for that:
 after three epochs a hidden size of 256 had 0.739 of them right (cross-entropy 0.525), one of 192
-0.731 (0.533); dropout of 0.2 was worse than 0.1. It has four epochs for want of time. But the rows
-of the table were seen before: five seeds of 160 hidden numbers had 0.7226 there and five of 192
-0.7237 ± 0.0083, with 120,000 further sentences, another teacher and six epochs, and both times a
-larger student was tried next. The teacher's checkpoint was chosen on these rows, too.
+0.731 (0.533); dropout of 0.2 was behind 0.1 when it was stopped after two. It has four epochs for
+want of time. But the rows of the table were seen before: five seeds of 160 hidden numbers had
+0.7226 there and five of 192 0.7237 ± 0.0083, with 120,000 further sentences, another teacher and
+six epochs, and both times a larger student was tried next. The teacher, recipe `cola` with rank 16
+and alpha 32, has 0.816 of these rows right, and its checkpoint was chosen on them.
 
 Taught, the best student learns from 160,000 further sentences, which take more steps; they were
 written 40,000 at once, with the seeds 1 to 4. Speeds are on one core of a processor that multiplies
