@@ -74,9 +74,12 @@ class Twins:
         assert gradients.keys() == theirs.keys()
         assert any(name.endswith("lora_A") for name in theirs)
         assert "score.weight" in theirs
+        # Of texts of one token attention has no gradient, but what processors round it to.
+        every = torch.stack([gradient.norm() for gradient in theirs.values()]).norm()
+        rounding = torch.finfo(every.dtype).eps * every
         for name, gradient in theirs.items():
             difference = (gradients[name] - gradient).norm()
-            assert difference <= self.tolerance * gradient.norm(), name
+            assert difference <= self.tolerance * gradient.norm() + rounding, name
 
 
 @pytest.fixture(
